@@ -1,0 +1,1 @@
+"""The bridge: data, training, evaluation, timing, suites, execution and the command line."""

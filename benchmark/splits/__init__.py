@@ -1,0 +1,1 @@
+"""Published splits, by subject, one JSON file a task."""

@@ -1,0 +1,1 @@
+"""Published figures and our own reference runs, as CSV."""
