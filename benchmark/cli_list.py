@@ -1,0 +1,167 @@
+"""`list`: what there is to choose from, as a table for people or JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+Rows = list[dict[str, Any]]
+
+
+@click.group(name="list")
+def listing() -> None:
+    """List models, perturbations, suites, tasks or recipes (--json for machines)."""
+
+
+def _json_option(command: Any) -> Any:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def _print(rows: Rows, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in rows[0]:
+        table.add_column(name, justify="right" if isinstance(rows[0][name], int) else "left")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row.values()))
+    console = Console()
+    console.print(table, width=max(console.width, 80))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+@listing.command()
+@_json_option
+def models(as_json: bool) -> None:
+    """Models with their parameters and bytes (float32), for one image channel and one label."""
+    from .. import models as registry
+    from ..models.base import parameter_count
+    from .plugins import load_plugins
+
+    load_plugins()
+    rows = []
+    for name in registry.names():
+        entry = registry.entry(name)
+        count = parameter_count(registry.build(name))
+        rows.append(
+            {
+                "name": name,
+                "parameters": count,
+                "bytes": 4 * count,
+                "stochastic": entry.stochastic,
+                "summary": entry.summary,
+                "source": entry.source,
+            }
+        )
+    _print(rows, as_json=as_json)
+
+
+@listing.command()
+@_json_option
+def perturbations(as_json: bool) -> None:
+    """Perturbation families with what severities 1 to 5 mean."""
+    from .. import perturbations as registry
+    from .plugins import load_plugins
+
+    load_plugins()
+    rows = []
+    for name in registry.names():
+        family = registry.get(name)
+        rows.append(
+            {
+                "name": name,
+                "kind": family.kind,
+                "parameter": family.parameter,
+                "unit": family.unit,
+                "severities": list(family.severities),
+                "summary": family.summary,
+            }
+        )
+    _print(rows, as_json=as_json)
+
+
+@listing.command()
+@_json_option
+def suites(as_json: bool) -> None:
+    """Suites, each frozen under its version."""
+    from .suite import SUITES
+
+    rows: Rows = [
+        {"name": suite.name, "summary": suite.summary, "perturbations": [name for name, _ in suite.perturbations]}
+        for suite in SUITES
+    ]
+    _print(rows, as_json=as_json)
+
+
+@listing.command()
+@_json_option
+def tasks(as_json: bool) -> None:
+    """The ten tasks of the Medical Segmentation Decathlon."""
+    from .msd import TASKS
+
+    rows: Rows = [
+        {
+            "name": task.alias,
+            "folder": task.name,
+            "modalities": list(task.modalities.values())
+            if isinstance(task.modalities, dict)
+            else list(task.modalities),
+            "labels": list(task.labels.values()) if isinstance(task.labels, dict) else list(task.labels),
+        }
+        for task in TASKS
+    ]
+    _print(rows, as_json=as_json)
+
+
+@listing.command()
+@_json_option
+def recipes(as_json: bool) -> None:
+    """Training recipes and what they set for each model."""
+    from .. import models as registry
+    from .errors import UsageProblem
+    from .recipe import RECIPES, recipe_for
+
+    rows = []
+    for name in RECIPES:
+        for model in registry.names():
+            try:
+                recipe = recipe_for(name, model)
+            except UsageProblem:
+                continue
+            plain = {key: value for key, value in recipe.as_dict().items() if as_json or key in _SHOWN}
+            rows.append(plain | {"options": dict(recipe.options)} if as_json else _brief(plain))
+    _print(rows, as_json=as_json)
+
+
+_SHOWN = ("name", "model", "options", "size", "batch", "updates", "epochs", "learning_rate", "clip_norm", "assumed")
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    options = row["options"]
+    length = f"{row['updates']} updates" if row["updates"] else f"{row['epochs']} epochs"
+    return {
+        "name": row["name"],
+        "model": row["model"],
+        "options": ", ".join(f"{name} {value}" for name, value in options.items()),
+        "size": " x ".join(map(str, row["size"])),
+        "batch": row["batch"],
+        "length": length,
+        "rate": str(row["learning_rate"]),
+        "clip": str(row["clip_norm"] or "-"),
+        "not published": ", ".join(row["assumed"]),
+    }

@@ -1,0 +1,185 @@
+"""`run`, `train` and `report`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from .errors import UsageProblem, unknown_name
+from .progress import say
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _data_options(command: Command) -> Command:
+    options = [
+        click.option("--task", help="MSD task, e.g. hippocampus. Default: hippocampus if found, else the phantom."),
+        click.option("--data", metavar="DIR", help="Folder with task folders. Default: $MEDNCA_DATA, user cache."),
+        click.option("--channel", help="Modality by name or number. Default: the first (T2 for prostate)."),
+        click.option(
+            "--labels",
+            type=click.Choice(["merged", "classes"]),
+            default="merged",
+            show_default=True,
+            help="One foreground, as in the paper, or one output per label.",
+        ),
+        click.option("--recipe", default="quick", show_default=True, help="How models are trained; see `list recipes`."),
+        click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+                     help="Python file that registers a model or a perturbation."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--suite", required=True, help="What to run; see `list suites`. A bare name is its newest version.")
+@_data_options
+@click.option(
+    "--split",
+    "part",
+    type=click.Choice(["train", "val", "test"]),
+    default="test",
+    show_default=True,
+    help="Which part of the split is scored.",
+)
+@click.option("--model", "models", multiple=True, help="Model to run; repeatable. Default: med-nca and unet-small.")
+@click.option("--weights", multiple=True, metavar="train|PATH", help="Weights file instead of training; repeatable.")
+@click.option("--perturbation", "perturbations", multiple=True, help="Only this family; repeatable.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="Training seed; repeatable. Default: 0.")
+@click.option("--draws", default=1, show_default=True, type=click.IntRange(1), help="Random draws per severity.")
+@click.option("--fire-seeds", default=1, show_default=True, type=click.IntRange(1), help="Passes of stochastic models.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder. Default: runs/SUITE-TASK-SPLIT."
+)
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes. Default: one per core, at most 8.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads per worker.")
+@click.option("--limit", type=click.IntRange(1), help="Score only the first N cases.")
+@click.option("--allow-train-cases", is_flag=True, help="Score cases a model was trained on (marked in the results).")
+@click.option("--dry-run", is_flag=True, help="Print the units, what is done and an estimate; compute nothing.")
+def run(suite: str, dry_run: bool, **given: Any) -> int:
+    """Run a suite and write records, tables and plots into a run folder.
+
+    A run can be stopped at any moment; the same command goes on from there. Exit code 1 if a unit failed.
+    """
+    from .suite import find_suite
+
+    found = find_suite(suite)
+    plugins = _load_plugins(given["plugins"])
+    models = _known_models(given["models"])
+    _known_perturbations(given["perturbations"])
+    from .request import Request
+
+    request = Request(
+        suite=found,
+        models=models or Request.models,
+        weights=_weights(given["weights"]),
+        seeds=given["seeds"] or (0,),
+        jobs=given["jobs"] or min(8, len(os.sched_getaffinity(0))),
+        plugins=plugins,
+        channel=given["channel"],
+        **{name: given[name] for name in (
+            "task", "data", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "out", "threads",
+            "limit", "allow_train_cases",
+        )},
+    )  # fmt: skip
+    if dry_run:
+        from .estimate import describe_plan
+
+        click.echo(describe_plan(request))
+        return 0
+    from .run import run as run_request
+
+    outcome = run_request(request)
+    show_results(outcome.folder)
+    total = outcome.computed + outcome.failed + outcome.found
+    say(f"{outcome.computed} units computed in {outcome.seconds:.0f} s, {outcome.found} of {total} were done before")
+    if outcome.failed:
+        say(f"{outcome.failed} units failed: see {outcome.folder / 'failures.jsonl'}; the next run tries them again")
+    return 1 if outcome.failed else 0
+
+
+@click.command()
+@_data_options
+@click.option("--model", default="med-nca", show_default=True, help="Model to train.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Training seed.")
+@click.option("--threads", type=click.IntRange(1), help="Threads. Default: one per core.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Copy the weights here.")
+def train(model: str, seed: int, threads: int | None, out: Path | None, **given: Any) -> None:
+    """Train one model on the train part of a task; killed and run again, it goes on from its last checkpoint."""
+    _load_plugins(given["plugins"])
+    _known_models((model,))
+    import torch
+
+    from ..results.atomic import write_bytes
+    from .request import Request, find_task, trainings
+    from .suite import find_suite
+    from .trained import trained
+
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    names = ("task", "data", "channel", "labels", "recipe")
+    request = Request(
+        suite=find_suite("accuracy"), models=(model,), seeds=(seed,), **{name: given[name] for name in names}
+    )
+    task = find_task(request.task, request.data)
+    contestant = trained(trainings(request, task)[0])
+    if out is not None:
+        write_bytes(out, contestant.path.read_bytes())
+    click.echo(str(out or contestant.path))
+
+
+@click.command()
+@click.argument("run_folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def report(run_folder: Path) -> None:
+    """Write tables and plots of a run folder again, from its records."""
+    show_results(run_folder)
+
+
+def show_results(folder: Path) -> None:
+    """Write a run folder's tables and plots and print the headline tables."""
+    from ..results import plots, tables
+
+    written = [*tables.write(folder), *plots.write(folder)]
+    for name in ("accuracy", "robustness_summary", "efficiency"):
+        path = folder / "tables" / f"{name}.md"
+        if path in written:
+            click.echo(path.read_text(encoding="utf-8"))
+    say(f"{len(written)} tables and plots in {folder}")
+
+
+def _load_plugins(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    from .plugins import load_plugins
+
+    load_plugins(files)
+    return files
+
+
+def _known_models(names: tuple[str, ...]) -> tuple[str, ...]:
+    from .. import models
+
+    for name in names:
+        if name not in models.names():
+            raise unknown_name("model", name, models.names())
+    return names
+
+
+def _known_perturbations(names: tuple[str, ...]) -> None:
+    from .. import perturbations
+
+    for name in names:
+        if name not in perturbations.names():
+            raise unknown_name("perturbation", name, perturbations.names())
+
+
+def _weights(given: tuple[str, ...]) -> tuple[Path, ...]:
+    paths = tuple(Path(word) for word in given if word != "train")
+    if paths and len(paths) < len(given):
+        raise UsageProblem("--weights train and --weights PATH do not go together; name files only, or train all")
+    for path in paths:
+        if not path.is_file():
+            raise UsageProblem(f"--weights {path}: no such file; give a .safetensors file or the word train")
+    return paths

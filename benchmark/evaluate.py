@@ -1,0 +1,199 @@
+"""From units to records: corrupt, preprocess, segment, bring to the scored grid, measure.
+
+Acquisition perturbations change the native volume before preprocessing and are scored on the native grid: logits are
+interpolated linearly, then thresholded at 0. Grid perturbations change the preprocessed slices and are scored on the
+model's grid against the native label carried there by one composed linear map of its one-hot form; the voxel size is
+divided by the local scale, so distances stay in mm of anatomy.
+
+One unit is one pass through the model, so its records do not depend on which other units run beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import perturbations
+from ..perturbations.base import GridMap, GridPerturbation, generator
+from ..results.measure import measure, paper_sums
+from .cache import CaseCache
+from .condition import Condition
+from .errors import BenchError
+from .plan import Unit
+from .preprocess import Preprocess, label_masks, label_names, model_input
+from .resample import nearest_masks, resize_map, warp, warp_masks
+from .task import Task
+from .volume import Case
+
+if TYPE_CHECKING:
+    from ..models.base import Segmenter
+
+CELLS_PER_PASS = 2**18  # pixels of one forward pass: 64 slices of 64 x 64, 4 of 256 x 256; bounds memory
+
+
+@dataclass(frozen=True)
+class Job:
+    """Units of one case and model that are worked on together, with what a worker process needs to do them."""
+
+    units: tuple[Unit, ...]
+    task: Task
+    part: str
+    channel: str | int | None
+    cache: Path
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """A job's records and failures, ready for the store."""
+
+    rows: tuple[dict[str, Any], ...]
+    failures: tuple[dict[str, Any], ...]
+    units: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A case as a condition shows it to the model.
+
+    Attributes:
+        slices: (Z, C, H, W) float32, the model's input.
+        grid_map: the pull-back of the grid perturbation, identity otherwise.
+        parameters: what was drawn and applied.
+    """
+
+    slices: NDArray[np.float32]
+    grid_map: GridMap
+    parameters: dict[str, Any]
+
+
+def run_job(job: Job) -> JobResult:
+    """Compute a job's units; a unit that fails is reported and does not stop the others."""
+    started = time.perf_counter()
+    rows: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    for unit in job.units:
+        try:
+            rows += records(unit, job)
+        except Exception as error:
+            identity = unit.row(job.task, part=job.part)
+            failures.append({**identity, "error": f"{type(error).__name__}: {error}"})
+    return JobResult(tuple(rows), tuple(failures), len(job.units), time.perf_counter() - started)
+
+
+def records(unit: Unit, job: Job) -> list[dict[str, Any]]:
+    """The records of one unit, one per label."""
+    case = CaseCache(job.cache).get(unit.case.files, task=job.task, channel=job.channel)
+    recipe = unit.contestant.preprocess
+    shown = show(case, unit.condition, recipe)
+    model = load_model(unit.contestant.path, unit.contestant.weights)
+    logits = segment(model, shown.slices, case=case, fire_seed=unit.fire_seed)
+    identity = unit.row(job.task, part=job.part) | {"parameters": json.dumps(shown.parameters, sort_keys=True)}
+    names = label_names(job.task.labels, recipe)
+    masks = label_masks(np.asarray(case.label), job.task.labels, recipe)
+    measured = score(logits, masks, case=case, shown=shown, condition=unit.condition)
+    return [{**identity, "label": name, **values} for name, values in zip(names, measured, strict=True)]
+
+
+def show(case: Case, condition: Condition, recipe: Preprocess) -> Shown:
+    """The case under a condition, preprocessed."""
+    image = np.asarray(case.image)
+    if not condition.severity:
+        return Shown(model_input(image, recipe), GridMap.identity(), {})
+    family = perturbations.get(condition.perturbation)
+    rng = generator(condition.draw, case.id, family.name)
+    if isinstance(family, GridPerturbation):
+        slices = model_input(image, recipe)
+        params = family.draw(condition.severity, rng=rng, shape=recipe.size, spacing=case.spacing)
+        return Shown(family.apply(slices, params=params), family.pull_back(params, shape=recipe.size), params)
+    params = family.draw(condition.severity, rng=rng, shape=image.shape, spacing=case.spacing)
+    return Shown(model_input(family.apply(image, params=params), recipe), GridMap.identity(), params)
+
+
+@lru_cache(maxsize=4)
+def load_model(path: Path, digest: str) -> Segmenter:
+    """A model ready to segment, kept in memory; raises BenchError if the file's weights are no longer those planned."""
+    from ..models import weights
+
+    model, _ = weights.load(path)
+    if weights.digest(model) != digest:
+        raise BenchError(f"{path}: the weights changed while the run was under way; run the same command again")
+    model.eval()
+    return model
+
+
+def segment(
+    model: Segmenter, slices: NDArray[np.float32], *, case: Case, fire_seed: int, first: int = 0
+) -> NDArray[np.float32]:
+    """Run a model over a case's slices.
+
+    Args:
+        model: in evaluation mode.
+        slices: (Z, C, H, W) float32 in [0, 1].
+        case: keys the fire masks by its data.
+        fire_seed: of the fire masks; any value for a deterministic model.
+        first: index in the case of the first slice given.
+
+    Returns:
+        Logits (K, H, W, Z) float32.
+    """
+    import torch
+
+    from ..models.base import FireKey
+
+    keys = [FireKey(seed=max(fire_seed, 0), case=case.sha256, slice=first + z) for z in range(len(slices))]
+    step = max(1, CELLS_PER_PASS // (slices.shape[2] * slices.shape[3]))
+    with torch.inference_mode():
+        parts = [
+            model(torch.from_numpy(slices[start : start + step]), keys=keys[start : start + step])
+            for start in range(0, len(slices), step)
+        ]
+    return np.ascontiguousarray(torch.cat(parts).numpy().transpose(1, 2, 3, 0))
+
+
+def score(
+    logits: NDArray[np.float32], masks: NDArray[np.bool_], *, case: Case, shown: Shown, condition: Condition
+) -> Iterator[dict[str, Any]]:
+    """Measure each label on the condition's grid.
+
+    Args:
+        logits: (K, H, W, Z) on the model's grid.
+        masks: (K, X, Y, Z) on the native grid.
+        case: gives the spacing in mm.
+        shown: gives the grid perturbation's map.
+        condition: gives the grid to score on.
+
+    Yields:
+        The measured columns of one record per label.
+    """
+    native, model = (masks.shape[1], masks.shape[2]), (logits.shape[1], logits.shape[2])
+    if condition.grid == "native":
+        to_native = resize_map(model, native)
+        spacing: tuple[float, ...] = case.spacing
+        logits = np.stack([warp(channel, to_native, native) for channel in logits])
+    else:
+        to_model = resize_map(native, model)
+        step = np.diag(to_model.matrix) / np.asarray(shown.grid_map.local_scale)
+        spacing = (case.spacing[0] * step[0], case.spacing[1] * step[1], case.spacing[2])
+        truth = warp_masks(masks, to_model.after(shown.grid_map), model)
+    for label, channel in enumerate(logits):
+        probability = _sigmoid(channel)
+        reference = masks[label] if condition.grid == "native" else truth[label]
+        row = measure(probability, reference, spacing=spacing, prediction=channel > 0)
+        if condition.grid == "model" and not condition.severity:
+            row |= paper_sums(probability, nearest_masks(masks, model)[label])
+        yield row
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    from scipy.special import expit
+
+    return expit(logits)  # type: ignore[no-any-return]

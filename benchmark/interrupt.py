@@ -1,0 +1,31 @@
+"""Ctrl-C at a moment of our choosing: finish the step at hand, save, then stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Hold back SIGINT and SIGTERM inside the block; the yielded function tells whether one has come.
+
+    Outside the main thread, where Python cannot install handlers, the block runs as it is.
+    """
+    seen = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield seen.is_set
+        return
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        seen.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield seen.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

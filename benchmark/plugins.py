@@ -1,0 +1,49 @@
+"""Perturbations and models from outside: entry points of installed packages, and files named by `--plugin`.
+
+A plug-in file is ordinary Python that calls `mednca_bench.perturbations.register(...)` or
+`mednca_bench.models.register(...)`; naming it is consent to running it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from .errors import BenchError
+
+GROUPS = ("mednca_bench.perturbations", "mednca_bench.models")
+
+
+def load_plugins(files: Iterable[Path] = ()) -> None:
+    """Import every installed entry point and every named file once.
+
+    Raises:
+        BenchError: a plug-in cannot be imported.
+    """
+    for group in GROUPS:
+        for point in entry_points(group=group):
+            try:
+                point.load()
+            except Exception as error:
+                raise BenchError(f"plug-in '{point.value}' cannot be loaded ({error}); repair or remove it") from error
+    for file in files:
+        _load_file(file.resolve())
+
+
+def _load_file(file: Path) -> None:
+    name = f"mednca_bench_plugin_{file.stem}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise BenchError(f"{file}: no such plug-in file; --plugin needs a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise BenchError(f"{file}: the plug-in failed ({type(error).__name__}: {error}); repair it") from error

@@ -1,0 +1,82 @@
+"""What a command was asked for, and the data and training runs that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .errors import BenchError
+from .locations import cache_root, data_root, find_task_folder, task_folder
+from .phantom import default_phantom
+from .recipe import recipe_for
+from .suite import Suite
+from .task import Task, open_task
+from .trained import Training
+
+Part = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What `run` was asked for; see `mednca-bench run --help` for each field."""
+
+    suite: Suite
+    task: str | None = None
+    data: str | None = None
+    part: Part = "test"
+    models: tuple[str, ...] = ("med-nca", "unet-small")
+    recipe: str = "quick"
+    weights: tuple[Path, ...] = ()
+    perturbations: tuple[str, ...] = ()
+    labels: Literal["merged", "classes"] = "merged"
+    channel: str | int | None = None
+    seeds: tuple[int, ...] = (0,)
+    draws: int = 1
+    fire_seeds: int = 1
+    out: Path | None = None
+    jobs: int = 1
+    threads: int = 1
+    limit: int | None = None
+    plugins: tuple[Path, ...] = ()
+    allow_train_cases: bool = False
+
+
+def find_task(name: str | None, data: str | None) -> Task:
+    """The task asked for; the built-in phantom where no data is at hand and none was named."""
+    root = data_root(data)
+    if name is None and root is None:
+        return open_task(default_phantom(cache_root()))
+    if root is None:
+        raise BenchError(
+            f"no data for task '{name}': --data and MEDNCA_DATA are not set and nothing was fetched; "
+            "name the folder with --data, or leave --task away to use the built-in phantom"
+        )
+    if name is None:
+        name = "hippocampus"
+        if data is None and find_task_folder(name, root) is None:
+            return open_task(default_phantom(cache_root()))
+    return open_task(task_folder(name, root))
+
+
+def trainings(request: Request, task: Task) -> list[Training]:
+    """The training runs whose weights the request needs, one per model and seed."""
+    if request.weights:
+        return []
+    return [
+        Training(
+            task=task,
+            channel=channel_of(request, task),
+            labels=request.labels,
+            recipe=recipe_for(request.recipe, model),
+            seed=seed,
+            cache=cache_root(),
+        )
+        for model in request.models
+        for seed in request.seeds
+    ]
+
+
+def channel_of(request: Request, task: Task) -> str | int | None:
+    """The modality used: the one asked for, else the first, which for MSD prostate is T2 as in the paper."""
+    return request.channel if request.channel is not None or len(task.modalities) == 1 else min(task.modalities)

@@ -1,0 +1,196 @@
+"""`run`: from a suite's name to records, tables and plots.
+
+The steps: find the data, get the weights, plan the units, compute what is not in the store, time the models, draw.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..results.record import UNIT_SCHEMA
+from ..results.store import Store, write_units
+from .cache import CaseCache
+from .condition import Condition, conditions
+from .errors import BenchError, UsageProblem
+from .execute import execute, executor, make_jobs
+from .locations import cache_root
+from .plan import Contestant, Context, PlannedCase, Unit, units
+from .preprocess import label_names
+from .progress import progress, say
+from .provenance import check_same_data, describe, write_run
+from .request import Request, channel_of, find_task, trainings
+from .task import Task
+from .trained import contestant, trained
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: its folder, units computed, failed and found done, and the seconds scoring took."""
+
+    folder: Path
+    computed: int
+    failed: int
+    found: int
+    seconds: float
+
+
+def run_folder(request: Request, task: Task) -> Path:
+    """Where the run's files go: `--out`, or a folder named after suite, task and part."""
+    return request.out or Path("runs") / f"{request.suite.name}-{task.name}-{request.part}"
+
+
+def planned_cases(request: Request, task: Task) -> list[PlannedCase]:
+    """The part's cases that are on disk, read once so that their data can be hashed."""
+    wanted = set(task.split.cases(request.part))
+    files = [case for case in task.cases if case.id in wanted][: request.limit]
+    if not files:
+        raise BenchError(
+            f"{task.root}: no case of the {request.part} part is on disk ({task.split.used(task.ids)[request.part]}); "
+            "fetch the data or choose another --split"
+        )
+    cache = CaseCache(cache_root() / "volumes")
+    planned = []
+    with progress("reading cases", total=len(files)) as meter:
+        for case in files:
+            read = cache.get(case, task=task, channel=channel_of(request, task))
+            planned.append(PlannedCase(files=case, group=read.group, sha256=read.sha256))
+            meter.advance()
+    return planned
+
+
+def check_unseen(contestants: Sequence[Contestant], cases: Sequence[PlannedCase], *, allow: bool) -> bool:
+    """Whether a model is scored on cases it was trained on; refused unless allowed."""
+    seen = [(c.model, case.files.id) for c in contestants for case in cases if case.sha256 in c.train_cases]
+    if seen and not allow:
+        raise UsageProblem(
+            f"model {seen[0][0]} was trained on {seen[0][1]} and {len(seen) - 1} more of the cases to score; "
+            "choose another --split, or --allow-train-cases to score them all the same"
+        )
+    return bool(seen)
+
+
+def run(request: Request) -> Outcome:
+    """Do what was asked; see the module's first lines.
+
+    Raises:
+        BenchError: with one line; whatever was computed before is stored.
+        KeyboardInterrupt: after storing what is done.
+    """
+    task = find_task(request.task, request.data)
+    folder = run_folder(request, task)
+    check_same_data(folder, task=task, part=request.part)
+    _require_writable(folder)
+    announce(task, request.part)
+    cases = planned_cases(request, task)
+    _set_threads(request)
+    contestants = [contestant(path) for path in request.weights] or [trained(t) for t in trainings(request, task)]
+    watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
+    chosen = conditions(request.suite, only=request.perturbations, draws=request.draws)
+    plan = plan_units(request, task, cases, contestants, chosen)
+    seeds = {"train": list(request.seeds), "draws": request.draws, "fire": request.fire_seeds}
+    description = describe(
+        suite=request.suite, task=task, part=request.part, cases=cases, contestants=contestants, seeds=seeds
+    )
+    description["scored_train_cases"] = watermark
+    write_run(folder, description)
+    write_units(folder, unit_rows(plan, task=task, part=request.part))
+    outcome = _score(request, task, folder, plan)
+    if request.suite.efficiency:
+        _time_models(request, folder, contestants, task)
+    if chosen:
+        _examples(request, task, folder, cases, contestants, chosen)
+    write_run(
+        folder,
+        description,
+        outcome={"computed": outcome.computed, "failed": outcome.failed, "seconds": round(outcome.seconds, 1)},
+    )
+    return outcome
+
+
+def plan_units(
+    request: Request,
+    task: Task,
+    cases: Sequence[PlannedCase],
+    contestants: Sequence[Contestant],
+    chosen: Sequence[Condition],
+) -> tuple[Unit, ...]:
+    """All units of the request."""
+    context = Context(task=task.name, split=task.split.sha256, part=request.part, channel=channel_of(request, task))
+    return units(context, cases, contestants, chosen, fire_seeds=request.fire_seeds)
+
+
+def unit_rows(plan: Sequence[Unit], *, task: Task, part: str) -> list[dict[str, object]]:
+    """The intended units as rows of units.parquet, one per label."""
+    rows = [
+        {**unit.row(task, part=part), "label": label, "parameters": "{}"}
+        for unit in plan
+        for label in label_names(task.labels, unit.contestant.preprocess)
+    ]
+    return [{name: row[name] for name in UNIT_SCHEMA.names} for row in rows]
+
+
+def announce(task: Task, part: str) -> None:
+    """Say what data is used, and loudly if it is not real."""
+    if task.phantom:
+        say("PHANTOM DATA: no real data was found, so a generated phantom is used; its scores say nothing about MRI.")
+    used = task.split.used(task.ids)
+    say(f"{task.name} in {task.root}: {', '.join(f'{name} {count}' for name, count in used.items())}; scoring {part}")
+    unassigned = task.split.unassigned(task.ids)
+    if unassigned:
+        say(
+            f"{len(unassigned)} cases on disk are in no part of the split and are not used: {', '.join(unassigned[:5])}"
+        )
+
+
+def _score(request: Request, task: Task, folder: Path, plan: Sequence[Unit]) -> Outcome:
+    store = Store(folder)
+    keys = store.keys()
+    todo = [unit for unit in plan if unit.key not in keys]
+    found = len(plan) - len(todo)
+    say(f"{len(plan)} units, {found} of them done before")
+    started = time.monotonic()
+    computed = failed = 0
+    if todo:
+        jobs = make_jobs(
+            todo, task=task, part=request.part, channel=channel_of(request, task), cache=cache_root() / "volumes"
+        )
+        with executor(jobs=request.jobs, threads=request.threads, plugins=request.plugins) as pool:
+            computed, failed = execute(jobs, pool, store, width=request.jobs, done=found)
+    return Outcome(folder, computed, failed, found, time.monotonic() - started)
+
+
+def _time_models(request: Request, folder: Path, contestants: Sequence[Contestant], task: Task) -> None:
+    raise NotImplementedError
+
+
+def _examples(
+    request: Request,
+    task: Task,
+    folder: Path,
+    cases: Sequence[PlannedCase],
+    contestants: Sequence[Contestant],
+    chosen: Sequence[Condition],
+) -> None:
+    from .examples import write_examples
+
+    case = CaseCache(cache_root() / "volumes").get(cases[0].files, task=task, channel=channel_of(request, task))
+    write_examples(folder, case, contestants, chosen, task=task)
+
+
+def _set_threads(request: Request) -> None:
+    import torch
+
+    torch.set_num_threads(request.jobs * request.threads)  # training has the machine to itself
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
+    if not os.access(folder, os.W_OK):
+        raise BenchError(f"{folder}: is not writable; give another --out")

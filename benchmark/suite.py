@@ -1,0 +1,70 @@
+"""Suites: frozen, versioned lists of what is run. A suite's bare name means its newest version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import unknown_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """What one `run` does.
+
+    Attributes:
+        name: with its version, e.g. "robustness-v1".
+        summary: one line for `list suites`.
+        clean: cases are scored clean, on both grids where perturbations need it.
+        perturbations: (family, version of its code); the severities 1 to 5 of each are run.
+        efficiency: models are timed on this machine.
+    """
+
+    name: str
+    summary: str
+    clean: bool = True
+    perturbations: tuple[tuple[str, int], ...] = ()
+    efficiency: bool = False
+
+    @property
+    def family(self) -> str:
+        """The name without its version."""
+        return self.name.rsplit("-v", 1)[0]
+
+
+SEVERITIES = (1, 2, 3, 4, 5)
+
+_ROBUSTNESS_V1 = (
+    ("scale-up", 1),
+    ("scale-down", 1),
+    ("shape", 1),
+    ("shift", 1),
+    ("noise", 1),
+    ("ghosting", 1),
+    ("spike", 1),
+    ("bias-field", 1),
+)
+
+SUITES = (
+    Suite(name="accuracy-v1", summary="clean scores on the native grid, as the paper's Table 1"),
+    Suite(
+        name="robustness-v1",
+        summary="clean, and 8 perturbations at 5 severities (scale, shape, shift, noise, ghosting, spike, bias field)",
+        perturbations=_ROBUSTNESS_V1,
+    ),
+    Suite(name="efficiency-v1", summary="parameters, MACs, latency, peak memory", clean=False, efficiency=True),
+    Suite(
+        name="paper-v1",
+        summary="accuracy, robustness and efficiency in one run",
+        perturbations=_ROBUSTNESS_V1,
+        efficiency=True,
+    ),
+)
+
+
+def find_suite(name: str) -> Suite:
+    """The suite of that name; a bare name finds the newest version. Raises UsageProblem for an unknown one."""
+    matches = [suite for suite in SUITES if name in (suite.name, suite.family)]
+    if not matches:
+        families = sorted({suite.family for suite in SUITES})
+        raise unknown_name("suite", name, [*families, *(suite.name for suite in SUITES)])
+    return max(matches, key=lambda suite: int(suite.name.rsplit("-v", 1)[1]))

@@ -1,0 +1,185 @@
+"""Trained weights, keyed by everything that decides them: made once, then used by every suite.
+
+Layout: `<cache>/weights/<model>-<recipe>-s<seed>-<key>/` with `weights.safetensors`, `training.json` (the learning
+curve), `tensorboard/` and, while training, `checkpoint.safetensors`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from .. import models
+from ..models import weights
+from ..models.base import Segmenter
+from ..results.atomic import write_bytes, write_text
+from .checkpoint import LogLine, Position
+from .errors import BenchError
+from .identity import key
+from .plan import Contestant
+from .prepared import PreparedCache
+from .preprocess import label_names
+from .progress import progress, say
+from .recipe import Recipe
+from .slices import PreparedCase, SliceSet
+from .task import Task
+from .train import TrainingRun, train
+
+TRAINING_VERSION = 1  # raise it when training changes what it would end with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A request for trained weights.
+
+    Attributes:
+        task: whose train part is used.
+        channel: which modality, or None for all.
+        labels: merged foreground or one output per label.
+        recipe: the model and how it is trained.
+        seed: of the training run.
+        cache: the cache folder.
+        limit: use only the first cases of the train part; None for all.
+    """
+
+    task: Task
+    channel: str | int | None
+    labels: Literal["merged", "classes"]
+    recipe: Recipe
+    seed: int
+    cache: Path
+    limit: int | None = None
+
+    def prepared(self, part: Literal["train", "val"]) -> tuple[PreparedCase, ...]:
+        """The cases of a part that are on disk, on the model's grid."""
+        source = PreparedCache(
+            self.cache, task=self.task, channel=self.channel, recipe=self.recipe.preprocess(self.labels)
+        )
+        wanted = set(self.task.split.cases(part))
+        files = [case for case in self.task.cases if case.id in wanted]
+        return tuple(source.get(case) for case in files[: self.limit])
+
+    def key(self, train_cases: tuple[PreparedCase, ...]) -> str:
+        """Hash of everything that decides the weights, on one machine and thread count."""
+        return key(
+            kind="training",
+            version=TRAINING_VERSION,
+            recipe=self.recipe.as_dict(),
+            labels=[self.labels, sorted(self.task.labels)],
+            cases=[[case.id, case.sha256] for case in train_cases],
+            seed=self.seed,
+        )
+
+
+def trained(training: Training) -> Contestant:
+    """The trained model asked for: from the cache, or trained now (going on from a checkpoint where there is one)."""
+    cases = training.prepared("train")
+    if not cases:
+        raise BenchError(f"{training.task.name}: no training case of the split is on disk; give --weights, or the data")
+    identity = training.key(cases)
+    folder = training.cache / "weights" / f"{_stem(training)}-{identity[:12]}"
+    path = folder / "weights.safetensors"
+    if not path.is_file():
+        _train_into(folder, training, cases, identity)
+    return contestant(path)
+
+
+def existing(training: Training) -> Contestant | None:
+    """The trained model asked for if it is there already, else None."""
+    identity = training.key(training.prepared("train"))
+    path = training.cache / "weights" / f"{_stem(training)}-{identity[:12]}" / "weights.safetensors"
+    return contestant(path) if path.is_file() else None
+
+
+def contestant(path: Path) -> Contestant:
+    """A weights file written by `trained`, as a contestant.
+
+    Raises:
+        BenchError: not a weights file of this project, or without the recipe it was trained with.
+    """
+    try:
+        model, metadata = weights.load(path)
+        recipe = metadata["recipe"]
+        prepare = Recipe(**{**recipe, "size": tuple(recipe["size"]), "betas": tuple(recipe["betas"])}).preprocess(
+            metadata["labels"]
+        )
+    except (OSError, ValueError) as error:
+        raise BenchError(str(error)) from error
+    except (KeyError, TypeError) as error:
+        raise BenchError(f"{path}: holds no recipe ({error}); use weights written by `mednca-bench train`") from error
+    return Contestant(
+        model=model.name,
+        recipe=recipe["name"],
+        preprocess=prepare,
+        weights=weights.digest(model),
+        path=path,
+        train_seed=int(metadata["seed"]),
+        stochastic=model.stochastic,
+        train_cases=tuple(metadata["train_cases"]),
+    )
+
+
+def _stem(training: Training) -> str:
+    return f"{training.recipe.model}-{training.recipe.name}-s{training.seed}"
+
+
+def _build(training: Training, images: int) -> Segmenter:
+    outputs = len(label_names(training.task.labels, training.recipe.preprocess(training.labels)))
+    return models.build(
+        training.recipe.model,
+        in_channels=images,
+        out_channels=outputs,
+        seed=training.seed,
+        **training.recipe.options,
+    )
+
+
+def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...], identity: str) -> None:
+    run = TrainingRun(
+        key=identity,
+        seed=training.seed,
+        recipe=training.recipe,
+        train=SliceSet(cases),
+        val=training.prepared("val"),
+        checkpoint=folder / "checkpoint.safetensors",
+    )
+    model = _build(training, cases[0].image.shape[1])
+    title = f"training {_stem(training)}"
+    say(f"{title}: {len(cases)} cases, {len(run.train)} slices, {run.total} updates of {training.recipe.batch}")
+    with progress(title, total=run.total) as meter:
+
+        def note(line: LogLine) -> None:
+            meter.advance(note=f"loss {line.loss:.3f}")
+
+        position = train(model, run, on_update=note)
+    metadata = {
+        "key": identity,
+        "task": training.task.name,
+        "phantom": training.task.phantom,
+        "labels": training.labels,
+        "channel": training.channel,
+        "recipe": training.recipe.as_dict(),
+        "seed": training.seed,
+        "threads": torch.get_num_threads(),
+        "train_cases": [case.sha256 for case in cases],
+        "updates": position.updates,
+    }
+    _write_curve(folder, position, metadata)
+    write_bytes(folder / "weights.safetensors", weights.to_bytes(model, metadata=metadata))
+    run.checkpoint.unlink(missing_ok=True)
+
+
+def _write_curve(folder: Path, position: Position, metadata: dict[str, object]) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    write_text(folder / "training.json", json.dumps({**metadata, **asdict(position)}, indent=1))
+    with SummaryWriter(folder / "tensorboard") as writer:  # type: ignore[no-untyped-call]
+        for line in position.log:
+            for name in ("loss", "gradient_norm", "learning_rate", "val_dice"):
+                value = getattr(line, name)
+                if value is not None:
+                    writer.add_scalar(name, value, line.update)  # type: ignore[no-untyped-call]
