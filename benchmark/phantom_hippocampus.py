@@ -16,6 +16,9 @@ import numpy.typing as npt
 from . import phantom_tissue as tissue
 from .phantom_tissue import Array
 
+Image = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
+Label = npt.NDArray[np.uint8]
+
 SPACING = (1.0, 1.0, 1.0)
 LABELS = {1: "Anterior", 2: "Posterior"}
 MODALITIES = {0: "MRI"}
@@ -76,7 +79,7 @@ def draw_subject(rng: np.random.Generator) -> Subject:
     return Subject(line, radius, tuple(others), stem)
 
 
-def _anatomy(subject: Subject, where: Array, *, rng: np.random.Generator) -> tuple[Array, npt.NDArray[np.uint8]]:
+def _anatomy(subject: Subject, where: Array, *, rng: np.random.Generator) -> tuple[Array, Label]:
     """Relative intensities of the tissues without artefacts, and the label."""
     shape = where.shape[:3]
     line = tissue.curve(subject.line + rng.normal(0.0, 0.35, subject.line.shape))
@@ -105,7 +108,7 @@ def _anatomy(subject: Subject, where: Array, *, rng: np.random.Generator) -> tup
     return image, label
 
 
-def volume(seed: int, *, subject: int, side: int) -> tuple[npt.NDArray[np.float32 | np.uint8], npt.NDArray[np.uint8]]:
+def volume(seed: int, *, subject: int, side: int) -> tuple[Image, Label]:
     """One side of one subject.
 
     Args:
@@ -127,10 +130,10 @@ def volume(seed: int, *, subject: int, side: int) -> tuple[npt.NDArray[np.float3
     return _stored(image, rng=rng), label
 
 
-def _stored(image: Array, *, rng: np.random.Generator) -> npt.NDArray[np.float32 | np.uint8]:
+def _stored(image: Array, *, rng: np.random.Generator) -> Image:
     """Scale to whole numbers as scanners and exports do: a fifth in uint8, the rest float32 up to 10^3 … 10^6."""
     relative = image / image.max()
     if rng.random() < 0.2:
-        return np.rint(relative * rng.uniform(110.0, 255.0)).astype(np.uint8)
+        return np.asarray(np.rint(relative * rng.uniform(110.0, 255.0)), dtype=np.uint8)
     exponent = rng.uniform(3.0, 3.6) if rng.random() < 0.7 else rng.uniform(5.0, 6.2)
-    return np.rint(relative * 10.0**exponent).astype(np.float32)
+    return np.asarray(np.rint(relative * 10.0**exponent), dtype=np.float32)
