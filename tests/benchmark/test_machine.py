@@ -1,6 +1,7 @@
 """The description of the machine: worked examples of what systems tell, and laws of the CPU clocks."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mednca_bench.benchmark import machine as described
 from mednca_bench.benchmark.machine import (
     LASTING,
     CpuClock,
@@ -27,13 +29,13 @@ PI_64 = "processor\t: 0\nBogoMIPS\t: 108.00\nModel\t\t: Raspberry Pi 4 Model B R
 
 
 def test_machine_is_plain_data_and_complete():
-    described = machine()
-    assert json.loads(json.dumps(described)) == described
-    assert set(LASTING) <= set(described)
-    assert described["cpu"]
-    assert described["cores_usable"] >= 1
-    assert described["memory_gb"] > 0
-    assert machine() | {"frequency_mhz": 0} == described | {"frequency_mhz": 0}
+    here = machine()
+    assert json.loads(json.dumps(here)) == here
+    assert set(LASTING) <= set(here)
+    assert here["cpu"]
+    assert here["cores_usable"] >= 1
+    assert here["memory_gb"] > 0
+    assert machine() | {"frequency_mhz": 0} == here | {"frequency_mhz": 0}
 
 
 def test_versions_agree_with_the_libraries_themselves():
@@ -78,6 +80,39 @@ def test_core_quota_of_both_control_group_versions(tmp_path: Path, files: dict[s
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert core_quota(tmp_path) == quota
+
+
+class TestOtherSystems:
+    """What is asked on systems that are not at hand; psutil documents the errors."""
+
+    def test_apple(self, monkeypatch):
+        answer = subprocess.CompletedProcess([], 0, stdout="Apple M2\n")
+        monkeypatch.setattr(described, "_read", lambda path: None)
+        monkeypatch.setattr(described.platform, "system", lambda: "Darwin")
+        monkeypatch.setattr(subprocess, "run", lambda *command, **options: answer)
+        assert described._cpu.__wrapped__() == "Apple M2"
+
+    def test_no_name_anywhere(self, monkeypatch):
+        for name in ("system", "processor", "machine"):
+            monkeypatch.setattr(described.platform, name, lambda: "")
+        monkeypatch.setattr(described, "_read", lambda path: None)
+        assert described._cpu.__wrapped__() == "unknown"
+
+    @pytest.mark.parametrize("error", [NotImplementedError, FileNotFoundError, RuntimeError])
+    def test_no_frequency(self, monkeypatch, error: type[Exception]):
+        def refuse() -> None:
+            raise error
+
+        monkeypatch.setattr(described.psutil, "cpu_freq", refuse)
+        assert (machine()["frequency_mhz"], machine()["frequency_max_mhz"]) == (None, None)
+
+    def test_no_affinity(self, monkeypatch):
+        monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+        assert usable_cores() == os.cpu_count()
+
+    def test_library_that_is_not_installed(self, monkeypatch):
+        monkeypatch.setattr(described, "LIBRARIES", ("torch", "no-such-library"))
+        assert set(versions()) == {"torch"}
 
 
 seconds = st.floats(0.0, 1e4)

@@ -1,0 +1,152 @@
+"""Efficiency of one model on this machine: size, arithmetic, latency and peak memory.
+
+Rounds are timed by pytest-benchmark in a fresh process: the model call alone, fire masks included, on prepared images.
+Memory is the resident memory of another fresh process. docs/efficiency.md says what is timed and what is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..results.atomic import write_bytes, write_text
+from .errors import BenchError
+from .evaluate import CELLS_PER_PASS
+from .identity import key
+from .machine import LASTING, machine, versions
+from .timing_process import measure_memory, measure_time
+from .timing_summary import summarise
+from .workload import Workload
+
+TIMING_VERSION = 1  # raise it when what is timed changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimingRequest:
+    """What to measure, and where to put it.
+
+    Attributes:
+        model: registered name.
+        options: what `models.build` is given beside channels; not used with `weights`, which name theirs.
+        in_channels: channels of the image.
+        out_channels: number of foreground labels.
+        size: slice size (H, W) in pixels.
+        slices: slices of the timed volume.
+        threads: threads within one operation.
+        weights: a weights file; None builds the model fresh: times do not depend on the weights' values.
+        out: folder of the results.
+        label: names the files; None takes the model's name.
+        plugins: files that register models.
+    """
+
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    in_channels: int = 1
+    out_channels: int = 1
+    size: tuple[int, int]
+    slices: int
+    threads: int
+    weights: Path | None = None
+    out: Path
+    label: str | None = None
+    plugins: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, value in (("slices", self.slices), ("threads", self.threads)):
+            if value < 1:
+                raise ValueError(f"{what} is {value}; it must be at least 1")
+
+    @property
+    def stem(self) -> str:
+        """File name without ending: label, size and threads."""
+        label = re.sub(r"[^A-Za-z0-9._-]+", "_", self.label or self.model)
+        return f"{label}-{self.size[0]}x{self.size[1]}-t{self.threads}"
+
+    def workload(self) -> Workload:
+        """The work itself, with absolute paths and as many slices per pass as evaluation takes."""
+        return Workload(
+            model=self.model,
+            options=dict(self.options),
+            in_channels=self.in_channels,
+            out_channels=self.out_channels,
+            size=self.size,
+            slices=self.slices,
+            slices_per_pass=max(1, CELLS_PER_PASS // (self.size[0] * self.size[1])),
+            threads=self.threads,
+            weights=str(self.weights.resolve()) if self.weights else None,
+            plugins=tuple(str(file.resolve()) for file in self.plugins),
+        )
+
+
+def measure_efficiency(request: TimingRequest) -> dict[str, Any]:
+    """Measure a model in fresh processes, or read what was measured before.
+
+    Writes `<stem>.json` (the summary) and `<stem>.pytest-benchmark.json` (every round, as pytest-benchmark wrote it)
+    into `request.out`. A summary is taken as it is if its `key` tells of the same request, weights, code of the models,
+    libraries and machine; one that was taken on a busy machine too: delete it to measure again.
+
+    Returns:
+        The summary; docs/efficiency.md lists its fields.
+
+    Raises:
+        BenchError: a process failed; one line, its output is in the error's notes.
+        OSError: `request.out` cannot be written.
+    """
+    target = request.out / f"{request.stem}.json"
+    wanted = timing_key(request)
+    known = _read_json(target)
+    if known.get("key") == wanted:
+        return known
+    request.out.mkdir(parents=True, exist_ok=True)  # before the work, which is in vain if this fails
+    work = request.workload()
+    with tempfile.TemporaryDirectory(prefix="mednca-timing-") as name:
+        memory = measure_memory(work, Path(name))
+        raw = measure_time(work, Path(name))
+    summary = {
+        "label": request.label or request.model,
+        **summarise(work, json.loads(raw), memory),
+        "key": wanted,
+    }
+    write_bytes(request.out / f"{request.stem}.pytest-benchmark.json", raw)
+    write_text(target, json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def timing_key(request: TimingRequest) -> str:
+    """The SHA-256 of everything that can change a time or is written in the summary."""
+    here = machine()
+    models = Path(__file__).resolve().parents[1] / "models"
+    return key(
+        kind="timing",
+        version=TIMING_VERSION,
+        cells_per_pass=CELLS_PER_PASS,
+        model=[request.model, dict(request.options), request.in_channels, request.out_channels, request.label],
+        work=[*request.size, request.slices, request.threads],
+        weights=_digest([request.weights] if request.weights else []),
+        code=_digest(sorted(models.glob("*.py"))),
+        plugins=_digest(request.plugins),
+        machine=[here[name] for name in LASTING],
+        versions=versions(),
+    )
+
+
+def _digest(files: Sequence[Path]) -> list[str]:
+    try:
+        return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    except OSError as error:
+        raise BenchError(f"{error.filename}: cannot be read ({error.strerror}); give an existing file") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, empty if there is none: what cannot be read is measured again."""
+    try:
+        words = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return words if isinstance(words, dict) else {}
