@@ -1,0 +1,121 @@
+"""The ledger: every intended pass, scored or not, from which all tables are made.
+
+A pass is one unit and label. What was not scored stays a row of the ledger, so no table can forget it. Models are
+compared on the cases that all of them scored.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .estimates import MACRO
+from .metrics import METRICS
+from .record import IDENTITY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCOPE: Final = ("task", "split", "phantom")
+"""Scores of different scopes never enter one number: phantom and real data least of all."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One task, one part of its split, phantom or real."""
+
+    task: str
+    split: str
+    phantom: bool
+
+    def in_front_of(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """The table with `task`, `split` and `phantom` as its first columns."""
+        rest = list(table.columns)
+        return table.assign(task=self.task, split=self.split, phantom=self.phantom)[[*SCOPE, *rest]]
+
+
+def ledger(
+    frame: "pd.DataFrame", intended: "pd.DataFrame | None" = None, *, failed: Collection[str] = ()
+) -> "pd.DataFrame":
+    """One row per intended pass.
+
+    Args:
+        frame: records with metrics, from `results.load`.
+        intended: identity columns of every intended unit and label; without it, or if empty, what was scored.
+        failed: keys of units with a failed attempt.
+
+    Returns:
+        Sorted by (key, label): the identity columns, `state`, the metrics of `frame`, `name` (the model as tables show
+        it), `scored`, `failed` (tried, and not scored since).
+    """
+    values = ["state", *(metric.name for metric in METRICS if metric.name in frame.columns)]
+    if intended is None or intended.empty:
+        rows = frame[[*IDENTITY, *values]]
+    else:
+        rows = intended[list(IDENTITY)].merge(frame[["key", "label", *values]], on=["key", "label"], how="left")
+    rows = rows.sort_values(["key", "label"], kind="stable", ignore_index=True)
+    scored = rows["state"].notna()
+    return rows.assign(name=_names(rows), scored=scored, failed=~scored & rows["key"].isin(set(failed)))
+
+
+def scopes(rows: "pd.DataFrame") -> Iterator[tuple[Scope, "pd.DataFrame"]]:
+    """The ledger's scopes and their rows, sorted."""
+    for (task, split, phantom), part in rows.groupby(list(SCOPE), sort=True, observed=True):
+        yield Scope(str(task), str(split), bool(phantom)), part
+
+
+def common(rows: "pd.DataFrame", *, within: Sequence[str]) -> tuple["pd.DataFrame", int]:
+    """Keep the cases that every model with any score has a score for.
+
+    Args:
+        rows: scored passes or cases, with `name` and `case`.
+        within: what is compared: the cases in common are found for each combination of these columns.
+
+    Returns:
+        The rows kept, and how many (combination, case) were dropped.
+    """
+    seen = rows[[*within, "name", "case"]].drop_duplicates()
+    models = seen.groupby(list(within), observed=True)["name"].nunique().rename("models")
+    per_case = seen.groupby([*within, "case"], observed=True)["name"].nunique().rename("have").reset_index()
+    per_case = per_case.merge(models.reset_index(), on=list(within))
+    shared = per_case.loc[per_case["have"] == per_case["models"], [*within, "case"]]
+    kept = rows.merge(shared, on=[*within, "case"], how="inner")
+    return kept, len(per_case) - len(shared)
+
+
+def counts(rows: "pd.DataFrame", *, by: Sequence[str]) -> "pd.DataFrame":
+    """Passes per `by`: intended, scored, failed; and by state: both_empty, missed, false_positive."""
+    flags = rows[[*by, "scored", "failed"]].assign(
+        intended=True, **{state: rows["state"] == state for state in ("both_empty", "missed", "false_positive")}
+    )
+    columns = ["scored", "intended", "failed", "both_empty", "missed", "false_positive"]
+    return flags.groupby(list(by), sort=True, observed=True)[columns].sum().astype(int)
+
+
+def seeds(rows: "pd.DataFrame", *, by: Sequence[str]) -> "pd.DataFrame":
+    """How many training, fire and draw seeds the scored passes of each `by` have."""
+    names = {"train_seeds": "train_seed", "fire_seeds": "fire_seed", "draws": "draw_seed"}
+    return rows[rows["scored"]].groupby(list(by), observed=True).agg(**{n: (c, "nunique") for n, c in names.items()})
+
+
+def macro_counts(tally: "pd.DataFrame", *, by: Sequence[str]) -> "pd.DataFrame":
+    """The counts of the mean over labels, from rows per `by` and label.
+
+    A unit scores all its labels or none, so its passes are counted once; states add up.
+    """
+    states = ("both_empty", "missed", "false_positive")
+    rules = {c: "sum" if c in states else "max" for c in tally.columns if c not in (*by, "label")}
+    return tally.groupby(list(by), sort=True, observed=True).agg(rules).reset_index().assign(label=MACRO)
+
+
+def unscored_models(rows: "pd.DataFrame") -> list[str]:
+    """Models of which nothing at all was scored."""
+    return sorted(set(rows["name"]) - set(rows.loc[rows["scored"], "name"]))
+
+
+def _names(rows: "pd.DataFrame") -> "pd.Series[str]":
+    """The model's name, with its recipe where it has several, and its weights where one seed has several."""
+    name = rows["model"]
+    recipes = rows.groupby(["task", "model"], observed=True)["recipe"].transform("nunique")
+    name = name.where(recipes == 1, name + " [" + rows["recipe"] + "]")
+    trainings = rows.assign(name=name).groupby(["task", "name", "train_seed"], observed=True)["weights"]
+    return name.where(trainings.transform("nunique") == 1, name + " " + rows["weights"].str[:8])

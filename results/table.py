@@ -1,0 +1,113 @@
+"""A table: numbers for machines, words for readers, and the notes without which neither should be read."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING: Final = "–"
+SIGNIFICANT_DIGITS: Final = 6
+"""Of floats in CSV files."""
+
+
+_WORDS: Final = ("Model", "Label", "Perturbation")
+"""Columns set flush left; numbers are set flush right."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a run.
+
+    Attributes:
+        name: of its files.
+        title: heading.
+        frame: the numbers, one row each; the columns `task`, `split`, `phantom` tell what was scored.
+        shown: the same rows in words, sensibly rounded; its column names are the headings.
+        notes: sentences to be read with it.
+    """
+
+    name: str
+    title: str
+    frame: "pd.DataFrame"
+    shown: "pd.DataFrame"
+    notes: tuple[str, ...] = ()
+
+    def csv(self) -> str:
+        """The numbers as CSV, 6 significant digits."""
+        return str(self.frame.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n"))
+
+    def markdown(self, *, marks: tuple[str, ...] = (), source: tuple[str, ...] = ()) -> str:
+        """The words as Markdown.
+
+        Args:
+            marks: warnings, set bold under the heading.
+            source: lines on where the numbers come from.
+        """
+        lines = [f"# {self.title}", ""]
+        lines += [line for mark in marks for line in (f"**{mark}**", "")]
+        lines += [line for text in source for line in (escape(text), "")]
+        for heading, rows in self._sections():
+            lines += [f"## {escape(heading)}", "", *_grid(rows), ""]
+        lines += [f"- {escape(note)}" for note in self.notes]
+        return "\n".join(lines).rstrip() + "\n"
+
+    def _sections(self) -> list[tuple[str, "pd.DataFrame"]]:
+        scope = self.frame[["task", "split", "phantom"]].drop_duplicates()
+        sections = []
+        for task, split, phantom in scope.itertuples(index=False):
+            mine = (self.frame["task"] == task) & (self.frame["split"] == split) & (self.frame["phantom"] == phantom)
+            sections.append((heading(task, split, phantom=bool(phantom)), self.shown[mine.to_numpy()]))
+        return sections
+
+
+def heading(task: str, split: str, *, phantom: bool) -> str:
+    """What was scored, in words."""
+    words = [task or "unknown task", f"split: {split}" if split else "split unknown"]
+    return ", ".join([*words, "PHANTOM DATA"] if phantom else words)
+
+
+def _grid(rows: "pd.DataFrame") -> list[str]:
+    def line(cells: list[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    head = [escape(str(column)) for column in rows.columns]
+    rule = ["---" if column in _WORDS else "---:" for column in rows.columns]
+    body = [[escape(str(cell)) for cell in row] for row in rows.itertuples(index=False)]
+    return [line(head), line(rule), *(line(row) for row in body)]
+
+
+def escape(text: str) -> str:
+    """Text that stays inside its Markdown table cell and is no HTML."""
+    for given, safe in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("\r", " "), ("\n", " ")):
+        text = text.replace(given, safe)
+    return text
+
+
+def number(value: Any, digits: int, *, sign: bool = False) -> str:
+    """Fixed decimals; an en dash for what is undefined."""
+    if value is None or math.isnan(value):
+        return MISSING
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    return text.replace("-", "") if float(text) == 0 and not sign else text
+
+
+def spread(mean: Any, sd: Any, digits: int) -> str:
+    """`mean ± sd`."""
+    return MISSING if math.isnan(mean) else f"{number(mean, digits)} ± {number(sd, digits)}"
+
+
+def estimate(mean: Any, low: Any, high: Any, digits: int, *, sign: bool = False) -> str:
+    """`mean [low, high]`."""
+    return f"{number(mean, digits, sign=sign)} {bounds(low, high, digits, sign=sign)}".rstrip()
+
+
+def count_of(number: int, one: str, many: str | None = None) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def bounds(low: Any, high: Any, digits: int, *, sign: bool = False) -> str:
+    """`[low, high]`, or nothing where no interval can be given."""
+    return "" if math.isnan(low) else f"[{number(low, digits, sign=sign)}, {number(high, digits, sign=sign)}]"

@@ -1,0 +1,87 @@
+"""Data and exclusions: what was to be scored, what was, and what became of the rest."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from .run_info import RunInfo
+from .scored import counts, ledger, scopes
+from .table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ERRORS_SHOWN: Final = 10
+
+
+def data(
+    frame: "pd.DataFrame",
+    intended: "pd.DataFrame | None" = None,
+    *,
+    failures: Sequence[Mapping[str, Any]] = (),
+    info: RunInfo | None = None,
+) -> Table | None:
+    """Cases, subjects and passes per model and label, by what became of them.
+
+    Args:
+        frame: records with metrics, from `results.load`.
+        intended: from `store.load_units`.
+        failures: from `Store.failures`.
+        info: from `run_info.read_run_info`.
+
+    Returns:
+        None when nothing was intended. `not_tried` passes are neither scored nor failed: the run was interrupted.
+    """
+    import pandas as pd
+
+    rows = ledger(frame, intended, failed={str(entry["key"]) for entry in failures if "key" in entry})
+    if rows.empty:
+        return None
+    parts = []
+    for scope, mine in scopes(rows):
+        tally = counts(mine, by=["name", "label"])
+        who = mine.groupby(["name", "label"]).agg(cases=("case", "nunique"), subjects=("group", "nunique"))
+        part = who.join(tally).reset_index().rename(columns={"name": "model"})
+        part["not_tried"] = part["intended"] - part["scored"] - part["failed"]
+        parts.append(scope.in_front_of(part))
+    table = pd.concat(parts, ignore_index=True)
+    notes = [*_data_notes(info or RunInfo()), *_outside(frame, rows), *_failure_notes(rows, failures)]
+    return Table("data", "Data and exclusions", table, _shown(table), tuple(notes))
+
+
+def _data_notes(info: RunInfo) -> list[str]:
+    return [f"Split {part}: {count} cases are on disk." for part, count in info.cases_on_disk.items()]
+
+
+def _outside(frame: "pd.DataFrame", rows: "pd.DataFrame") -> list[str]:
+    strangers = int((~frame["key"].isin(set(rows["key"]))).sum())
+    return [f"{strangers} records in the store belong to no unit of this run and are not shown."] if strangers else []
+
+
+def _failure_notes(rows: "pd.DataFrame", failures: Sequence[Mapping[str, Any]]) -> list[str]:
+    open_keys = set(rows.loc[rows["failed"], "key"])
+    last = {
+        str(entry["key"]): str(entry.get("error", "unknown")) for entry in failures if entry.get("key") in open_keys
+    }
+    errors = sorted(Counter(last.values()).items(), key=lambda item: (-item[1], item[0]))
+    notes = [f"{number} units failed: {error}" for error, number in errors[:_ERRORS_SHOWN]]
+    if len(errors) > _ERRORS_SHOWN:
+        notes.append(f"{len(errors) - _ERRORS_SHOWN} more kinds of failure are in failures.jsonl.")
+    return notes
+
+
+def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
+    names = {
+        "model": "Model",
+        "label": "Label",
+        "cases": "Cases",
+        "subjects": "Subjects",
+        "intended": "Passes intended",
+        "scored": "Scored",
+        "failed": "Failed",
+        "not_tried": "Not tried",
+        "both_empty": "Both empty",
+        "missed": "Missed",
+        "false_positive": "False positive",
+    }
+    return table[list(names)].rename(columns=names)

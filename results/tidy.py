@@ -1,0 +1,42 @@
+"""Records as a tidy frame: metrics derived part by part, so that the histograms are never in memory all at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .duplicates import resolve
+from .metrics import derive
+from .parts import to_frame
+from .record import LIST_COLUMNS
+from .store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROWS: Final = 50_000
+"""Rows derived at once; small parts are put together up to about this many."""
+
+
+def tidy(run_folder: str | Path) -> "pd.DataFrame":
+    """See `mednca_bench.results.load`."""
+    import pandas as pd
+
+    folder = Path(run_folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such run folder")
+    store = Store(folder)
+    frames = [derive(to_frame(table)).drop(columns=list(LIST_COLUMNS)) for table in _batches(store.tables())]
+    return resolve(pd.concat(frames, ignore_index=True), source=store.records)
+
+
+def _batches(tables: Iterator[Any]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    waiting: list[Any] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(len(part) for part in waiting) >= _ROWS:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
