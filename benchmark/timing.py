@@ -25,6 +25,7 @@ from .timing_summary import summarise
 from .workload import Workload
 
 TIMING_VERSION = 1  # raise it when what is timed changes
+ROUNDS = "rounds"  # folder of the raw files, apart from the summaries that make the table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +88,9 @@ class TimingRequest:
 def measure_efficiency(request: TimingRequest) -> dict[str, Any]:
     """Measure a model in fresh processes, or read what was measured before.
 
-    Writes `<stem>.json` (the summary) and `<stem>.pytest-benchmark.json` (every round, as pytest-benchmark wrote it)
-    into `request.out`. A summary is taken as it is if its `key` tells of the same request, weights, code of the models,
-    libraries and machine; one that was taken on a busy machine too: delete it to measure again.
+    Writes the summary to `<stem>.json` in `request.out`, and every round, as pytest-benchmark wrote it, to
+    `rounds/<stem>.json` there. A summary is taken as it is if its `key` tells of the same request, weights, code of the
+    models, libraries and machine; one that was taken on a busy machine too: delete it to measure again.
 
     Returns:
         The summary; docs/efficiency.md lists its fields.
@@ -108,25 +109,21 @@ def measure_efficiency(request: TimingRequest) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="mednca-timing-") as name:
         memory = measure_memory(work, Path(name))
         raw = measure_time(work, Path(name))
-    summary = {
-        "label": request.label or request.model,
-        **summarise(work, json.loads(raw), memory),
-        "key": wanted,
-    }
-    write_bytes(request.out / f"{request.stem}.pytest-benchmark.json", raw)
+    summary = {**summarise(work, json.loads(raw), memory), "key": wanted}
+    write_bytes(request.out / ROUNDS / target.name, raw)
     write_text(target, json.dumps(summary, indent=1) + "\n")
     return summary
 
 
 def timing_key(request: TimingRequest) -> str:
-    """The SHA-256 of everything that can change a time or is written in the summary."""
+    """The SHA-256 of everything that can change a time."""
     here = machine()
     models = Path(__file__).resolve().parents[1] / "models"
     return key(
         kind="timing",
         version=TIMING_VERSION,
         cells_per_pass=CELLS_PER_PASS,
-        model=[request.model, dict(request.options), request.in_channels, request.out_channels, request.label],
+        model=[request.model, dict(request.options), request.in_channels, request.out_channels],
         work=[*request.size, request.slices, request.threads],
         weights=_digest([request.weights] if request.weights else []),
         code=_digest(sorted(models.glob("*.py"))),

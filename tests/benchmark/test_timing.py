@@ -89,15 +89,13 @@ class TestOneMeasurement:
 
     def test_files(self, measured):
         request, summary = measured
-        assert sorted(path.name for path in request.out.iterdir()) == [
-            "tiny_NCA-16x16-t1.json",
-            "tiny_NCA-16x16-t1.pytest-benchmark.json",
-        ]
+        found = sorted(path.relative_to(request.out).as_posix() for path in request.out.rglob("*.json"))
+        assert found == ["rounds/tiny_NCA-16x16-t1.json", "tiny_NCA-16x16-t1.json"]
         assert json.loads((request.out / "tiny_NCA-16x16-t1.json").read_text()) == summary
 
     def test_raw_rounds_give_the_summary(self, measured):
         request, summary = measured
-        raw = json.loads((request.out / f"{request.stem}.pytest-benchmark.json").read_text())
+        raw = json.loads((request.out / "rounds" / f"{request.stem}.json").read_text())
         for entry, what in zip(raw["benchmarks"], ("slice", "volume"), strict=True):
             seconds = np.array(entry["stats"]["data"])
             assert summary[f"latency_{what}_ms_median"] == pytest.approx(1e3 * np.median(seconds), abs=1e-4)
@@ -198,14 +196,13 @@ class TestReuse:
             {"size": (16, 24)},
             {"slices": 3},
             {"threads": 2},
-            {"label": "other"},
         ],
     )
     def test_every_setting_counts(self, tmp_path, change):
         assert timing_key(tiny(tmp_path, **change)) != timing_key(tiny(tmp_path))
 
-    def test_folder_does_not_count(self, tmp_path):
-        assert timing_key(tiny(tmp_path / "moved")) == timing_key(tiny(tmp_path))
+    def test_place_does_not_count(self, tmp_path):
+        assert timing_key(tiny(tmp_path / "moved", label="other")) == timing_key(tiny(tmp_path))
 
     def test_contents_of_files_count(self, tmp_path, broken):
         before = {name: timing_key(tiny(tmp_path, **{name: value})) for name, value in files(broken).items()}
