@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from ..results.atomic import write_text
-from .errors import BenchError
+from .errors import BenchError, DataProblem
+from .nifti import RESTORE
 from .task import CaseFiles, Task
 from .volume import Case, channel_index, read_case
 
@@ -119,7 +120,7 @@ def _key(files: CaseFiles, *, task: Task, channel: int | None) -> str:
         try:
             stat = path.stat()
         except OSError as error:
-            raise BenchError(f"{path}: no such file; restore it or remove the case from dataset.json") from error
+            raise DataProblem(path, "no such file", RESTORE) from error
         stats.append([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
     parts = [FORMAT, stats, channel, sorted(task.labels), len(task.modalities)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -6,6 +6,7 @@ The command line prints the line without a traceback and leaves with the class's
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class BenchError(Exception):
@@ -25,6 +26,23 @@ class UsageProblem(BenchError):  # noqa: N818  a problem of the question, not of
     """Something was asked for that does not exist or does not fit together."""
 
     exit_code = 2
+
+
+class DataProblem(BenchError):  # noqa: N818  a problem of the data, not of the program
+    """Something wrong with one file of a data set.
+
+    Attributes:
+        file: the file.
+        problem: what is wrong with it.
+        remedy: what to do.
+    """
+
+    def __init__(self, file: Path, problem: str, remedy: str) -> None:
+        super().__init__(f"{file}: {problem}; {remedy}")
+        self.file, self.problem, self.remedy = file, " ".join(problem.splitlines()), remedy
+
+    def __reduce__(self) -> tuple[type[BenchError], tuple[Path, str, str]]:
+        return DataProblem, (self.file, self.problem, self.remedy)
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str | None:

@@ -7,9 +7,9 @@ Data root: `--data`, else the environment variable `MEDNCA_DATA`, else `<user ca
 import os
 from pathlib import Path
 
+from .dataset_json import read_listing
 from .errors import BenchError, unknown_name
 from .msd import TASKS, known_task
-from .task import read_listing
 
 APPLICATION = "mednca-bench"
 

@@ -10,8 +10,7 @@ Subjects are sorted with the numbers in their names taken as numbers ("spleen_9"
 policy keeps the stream of a seeded PCG64 fixed but not that of `Generator` methods, so what is published is the file;
 a test holds the rule to it.
 
-File format: `task`, `version`, `group_rule`, `rule`, `train`, `val`, `test` (lists of case ids) and `group` (case id ->
-group).
+Files of splits: see `split_file`.
 """
 
 import hashlib
@@ -19,9 +18,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -96,7 +93,7 @@ class Split:
         return tuple(sorted(set(ids_on_disk) - set(self.train) - set(self.val) - set(self.test)))
 
     def to_json(self) -> str:
-        """The split as the text of a split file; `load` reads it back."""
+        """The split as the text of a split file; `split_file.load` reads it back."""
         keys = ("task", "version", "group_rule", "rule", "train", "val", "test", "group")
         return json.dumps({key: getattr(self, key) for key in keys}, indent=1) + "\n"
 
@@ -155,42 +152,3 @@ def make(ids: Iterable[str], group_of: Callable[[str], str] | Mapping[str, str],
     crowded = len(subjects) < len(group)
     group_rule = "several cases share a subject" if crowded else "one case = one subject"
     return Split(task, 1, rule, group_rule, train, val, test, group, "made")
-
-
-def _ids(content: Mapping[str, Any], part: str, path: Path) -> tuple[str, ...]:
-    ids = content.get(part)
-    if not isinstance(ids, list) or not all(isinstance(case, str) for case in ids):
-        raise BenchError(f"{path}: '{part}' is not a list of case ids; a split needs train, val, test and group")
-    return tuple(sorted(ids))
-
-
-def load(path: Path, *, origin: Literal["published", "folder"] = "folder") -> Split:
-    """Read a split file.
-
-    Raises:
-        BenchError: not JSON, a key missing, a case named twice or without group, or a group that crosses parts.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BenchError(f"{path}: cannot read the split ({error}); restore the file or delete it") from error
-    if not isinstance(content, dict):
-        raise BenchError(f"{path}: a split is a JSON object with train, val, test and group; restore the file")
-    train, val, test = (_ids(content, part, path) for part in PARTS)
-    groups = content.get("group")
-    if not isinstance(groups, dict):
-        raise BenchError(f"{path}: 'group' is missing; it maps each case id to its subject")
-    version = content.get("version", 1)
-    if not isinstance(version, int):
-        raise BenchError(f"{path}: 'version' is {version!r}; it must be an integer")
-    words = {key: str(content.get(key, "")) for key in ("rule", "group_rule")}
-    group = {case: str(subject) for case, subject in groups.items()}
-    task = str(content.get("task", path.parent.name))
-    return Split(task, version, words["rule"], words["group_rule"], train, val, test, group, origin)
-
-
-def published(task: str) -> Split | None:
-    """The split shipped with this package for an MSD task ("Task04_Hippocampus"), or None."""
-    with resources.as_file(resources.files("mednca_bench.benchmark.splits")) as folder:
-        path = folder / f"{task}.json"
-        return load(path, origin="published") if path.is_file() else None

@@ -1,29 +1,24 @@
-"""Read one case: NIfTI image and label to arrays, with everything checked that would spoil a score silently.
+"""Read one case: image and label to arrays, with everything checked that would spoil a score silently.
 
 Conventions: image float32 (C, X, Y, Z), label uint8 (X, Y, Z), in the axis order of the file; spacing in mm in the same
-order, from the header's pixdim; affine as nibabel gives it. NIfTI scaling (slope, intercept) is applied.
+order. On disk a 4-D image has its channels last.
 """
 
-import gzip
 import hashlib
-import struct
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import BenchError, UsageProblem, nearest
-from .task import CaseFiles, Task
+from .errors import DataProblem, UsageProblem, nearest
+from .nifti import REPLACE, Volume, read_volume
+from .task import CaseFiles, Listing, Task
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 LabelArray = npt.NDArray[np.uint8]
 
 AFFINE_TOLERANCE = 1e-3  # mm; headers of one pair differ by float32 rounding at most
-_REPLACE = "replace the file or remove the case from dataset.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,88 +44,57 @@ class Case:
     sha256: str
 
 
-@dataclass(frozen=True, eq=False)
-class Volume:
-    """One NIfTI file as read, before it is paired."""
-
-    array: npt.NDArray[Any]
-    spacing: tuple[float, float, float]
-    affine: Float64Array
-
-
-def _check_header(path: Path) -> None:
-    """Refuse what is not NIfTI, and spacings nibabel would repair in silence."""
-    import nibabel as nib
-
-    with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
-        start = file.read(540)
-    sizes = {struct.unpack(order + "i", start[:4])[0]: order for order in "<>"} if len(start) >= 4 else {}
-    kind, length = (nib.Nifti1Header, 348) if 348 in sizes else (nib.Nifti2Header, 540)
-    if not {348, 540} & set(sizes) or len(start) < length:
-        raise BenchError(f"{path}: not a NIfTI file; {_REPLACE}")
-    pixdim = np.asarray(kind(start[:length], check=False)["pixdim"][1:4], dtype=np.float64)
-    if not (np.isfinite(pixdim).all() and (pixdim > 0).all()):
-        raise BenchError(f"{path}: voxel spacing in the header is {pixdim.tolist()} mm; correct pixdim, or {_REPLACE}")
-
-
-def read_volume(path: Path) -> Volume:
-    """Read one NIfTI file (`.nii` or `.nii.gz`), 3-D or with channels on the fourth axis, in the file's axis order.
+def image_array(volume: Volume, *, task: Task | Listing) -> Float32Array:
+    """A volume as image (C, X, Y, Z) float32.
 
     Raises:
-        BenchError: missing, truncated, not NIfTI, other than 3 or 4 axes, an empty axis, a spacing not above zero.
+        DataProblem: channels other than the task's modalities, or voxels NaN, infinite or complex.
     """
-    import nibabel as nib
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
-
-    if not path.is_file():
-        raise BenchError(f"{path}: no such file; restore it or remove the case from dataset.json")
-    try:
-        _check_header(path)
-        image = nib.load(path)
-        shape = image.shape
-        if len(shape) not in (3, 4) or 0 in shape:
-            raise BenchError(f"{path}: shape {shape}; an image has 3 axes, or 4 with channels last; {_REPLACE}")
-        array = np.asanyarray(image.dataobj)
-        zooms = image.header.get_zooms()[:3]
-        affine = np.asarray(image.affine, dtype=np.float64)
-    except (OSError, EOFError, zlib.error, ValueError, MemoryError, ImageFileError, HeaderDataError) as error:
-        reason = str(error) or type(error).__name__
-        raise BenchError(f"{path}: cannot be read, truncated or not NIfTI ({reason}); {_REPLACE}") from error
-    return Volume(array, (float(zooms[0]), float(zooms[1]), float(zooms[2])), affine)
-
-
-def _image(volume: Volume, path: Path, *, task: Task) -> Float32Array:
-    """The image as float32 (C, X, Y, Z), checked against the task's modalities and for finite voxels."""
     array = volume.array if volume.array.ndim == 4 else volume.array[..., np.newaxis]
     if array.dtype.kind not in "iufb":
-        raise BenchError(f"{path}: voxels of type {array.dtype} are not numbers of one value each; {_REPLACE}")
+        raise DataProblem(volume.file, f"voxels of type {array.dtype} are not plain numbers", REPLACE)
     if array.shape[3] != len(task.modalities):
-        raise BenchError(
-            f"{path}: {array.shape[3]} channels where dataset.json names {len(task.modalities)} "
-            f"({', '.join(task.modalities.values())}); correct 'modality', or {_REPLACE}"
-        )
+        names = ", ".join(task.modalities.values())
+        problem = f"{array.shape[3]} channels where dataset.json names {len(task.modalities)} ({names})"
+        raise DataProblem(volume.file, problem, f"correct 'modality', or {REPLACE}")
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow becomes infinite and is refused below
         image = np.ascontiguousarray(np.moveaxis(array, 3, 0), dtype=np.float32)
     bad = image.size - int(np.count_nonzero(np.isfinite(image)))
     if bad:
-        raise BenchError(f"{path}: {bad} voxels are NaN or infinite in float32; {_REPLACE}")
+        raise DataProblem(volume.file, f"{bad} voxels are NaN or infinite as float32", REPLACE)
     return image
 
 
-def _label(volume: Volume, path: Path, *, task: Task) -> LabelArray:
-    """The label as uint8 (X, Y, Z); values must be integers of the task's label map, whatever type stores them."""
+def label_array(volume: Volume, *, task: Task | Listing) -> LabelArray:
+    """A volume as label (X, Y, Z) uint8, whatever type stores the values.
+
+    Raises:
+        DataProblem: more than 3 axes, or values that are not in the task's label map, fractions among them.
+    """
     array = volume.array[..., 0] if volume.array.ndim == 4 and volume.array.shape[3] == 1 else volume.array
     if array.ndim != 3 or array.dtype.kind not in "iufb":
-        raise BenchError(f"{path}: a label has 3 axes and whole numbers, not {array.shape} {array.dtype}; {_REPLACE}")
-    values = np.unique(array)
-    outside = [float(value) for value in values if float(value) not in {0.0, *map(float, task.labels)}]
+        problem = f"shape {array.shape}, type {array.dtype} where a label has 3 axes and whole numbers"
+        raise DataProblem(volume.file, problem, REPLACE)
+    allowed = {0, *task.labels}
+    outside = [value for value in np.unique(array).tolist() if value not in allowed]
     if outside:
-        raise BenchError(
-            f"{path}: label values {outside[:5]} are not in the label map {sorted({0, *task.labels})}; "
-            f"correct 'labels' in dataset.json, or {_REPLACE}"
-        )
+        problem = f"label values {outside[:5]} are not in the label map {sorted(allowed)}"
+        raise DataProblem(volume.file, problem, f"correct 'labels' in dataset.json, or {REPLACE}")
     return np.ascontiguousarray(array, dtype=np.uint8)
+
+
+def check_pair(image: Volume, label: Volume) -> None:
+    """Image and label must lie on one grid.
+
+    Raises:
+        DataProblem: shapes differ, or affines by more than `AFFINE_TOLERANCE`; the file named is the label.
+    """
+    if image.array.shape[:3] != label.array.shape[:3]:
+        problem = f"shape {label.array.shape[:3]} differs from its image's {image.array.shape[:3]} ({image.file})"
+        raise DataProblem(label.file, problem, REPLACE)
+    off = float(np.abs(image.affine - label.affine).max())
+    if not off <= AFFINE_TOLERANCE:
+        raise DataProblem(label.file, f"affine differs from its image's by up to {off:.3g} ({image.file})", REPLACE)
 
 
 def channel_index(channel: str | int, *, task: Task) -> int:
@@ -172,22 +136,14 @@ def read_case(files: CaseFiles, *, task: Task, channel: str | int | None = None)
         The case; a constant image or an empty label is allowed (`verify` reports them).
 
     Raises:
-        BenchError: a file missing, truncated or not NIfTI; image and label of different shape or affine; voxels NaN or
+        DataProblem: a file missing, truncated or not NIfTI; image and label of different shape or affine; voxels NaN or
             infinite; label values outside the map; spacing not above zero. One line: what, which file, what to do.
         UsageProblem: no such channel.
     """
     index = None if channel is None else channel_index(channel, task=task)
     volume, mask = read_volume(files.image), read_volume(files.label)
-    image, label = _image(volume, files.image, task=task), _label(mask, files.label, task=task)
-    if image.shape[1:] != label.shape:
-        raise BenchError(
-            f"{files.label}: shape {label.shape} differs from its image's {image.shape[1:]} ({files.image}); {_REPLACE}"
-        )
-    if not np.allclose(volume.affine, mask.affine, rtol=0.0, atol=AFFINE_TOLERANCE):
-        off = float(np.abs(volume.affine - mask.affine).max())
-        raise BenchError(
-            f"{files.label}: affine differs from its image's by up to {off:.3g} ({files.image}); {_REPLACE}"
-        )
+    check_pair(volume, mask)
+    image, label = image_array(volume, task=task), label_array(mask, task=task)
     if index is not None:
         image = np.ascontiguousarray(image[index : index + 1])
     group = task.split.group.get(files.id, files.id)
