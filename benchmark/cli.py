@@ -1,6 +1,6 @@
-"""The command line: `mednca-bench COMMAND …`. Commands are imported when they are called, so that help is quick.
+"""The command line: `mednca-bench COMMAND …`. A command is imported when it is called, so that help is quick.
 
-Exit codes: 0 success, 1 failed work, 2 wrong usage. An error is one line on standard error; `--debug` adds the traceback.
+Exit codes: 0 success, 1 failed work, 2 wrong usage. An error is one line on standard error; `--debug` shows where.
 """
 
 from __future__ import annotations

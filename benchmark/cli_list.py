@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
 
 Rows = list[dict[str, Any]]
+PROSE = ("summary", "source", "unit", "perturbations", "labels", "modalities", "not published")  # may wrap
+PIPE_WIDTH = 160  # characters, where there is no terminal to ask
 
 
 @click.group(name="list")
@@ -29,12 +32,14 @@ def _print(rows: Rows, *, as_json: bool) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD)
-    for name in rows[0]:
-        table.add_column(name, justify="right" if isinstance(rows[0][name], int) else "left")
+    for name, value in rows[0].items():
+        number = isinstance(value, int) and not isinstance(value, bool)
+        prose = name in PROSE
+        table.add_column(name, justify="right" if number else "left", no_wrap=not prose, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
-    console = Console()
-    console.print(table, width=max(console.width, 80))
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+    console.print(table)
 
 
 def _cell(value: Any) -> str:
@@ -118,10 +123,8 @@ def tasks(as_json: bool) -> None:
         {
             "name": task.alias,
             "folder": task.name,
-            "modalities": list(task.modalities.values())
-            if isinstance(task.modalities, dict)
-            else list(task.modalities),
-            "labels": list(task.labels.values()) if isinstance(task.labels, dict) else list(task.labels),
+            "modalities": list(task.modalities),
+            "labels": list(task.labels),
         }
         for task in TASKS
     ]

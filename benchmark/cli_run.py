@@ -18,8 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _data_options(command: Command) -> Command:
     options = [
         click.option("--task", help="MSD task, e.g. hippocampus. Default: hippocampus if found, else the phantom."),
-        click.option("--data", metavar="DIR", help="Folder with task folders. Default: $MEDNCA_DATA, user cache."),
-        click.option("--channel", help="Modality by name or number. Default: the first (T2 for prostate)."),
+        click.option("--data", metavar="DIR", help="Folder of task folders. Default: $MEDNCA_DATA, user cache."),
+        click.option("--channel", help="Modality, name or number. Default: the first (prostate: T2)."),
         click.option(
             "--labels",
             type=click.Choice(["merged", "classes"]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .. import perturbations
+from ..perturbations.base import Perturbation
 from .errors import BenchError
 from .suite import SEVERITIES, Suite
 
@@ -73,7 +74,7 @@ def conditions(suite: Suite, *, only: Iterable[str] = (), draws: int = 1) -> tup
     return tuple(chosen)
 
 
-def _of_family(family: perturbations.Perturbation, *, draws: int) -> list[Condition]:
+def _of_family(family: Perturbation, *, draws: int) -> list[Condition]:
     return [
         Condition(
             perturbation=family.name,

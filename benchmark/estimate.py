@@ -50,8 +50,8 @@ def describe_plan(request: Request) -> str:
         cost = _pass_seconds(found, slices) * len(todo)
         seconds += cost
         lines.append(_line(found.model, _count(plan, found), len(todo), f"weights {found.weights[:12]}", cost))
-    for training, found in wanted:
-        if found is None:
+    for training, trained_before in wanted:
+        if trained_before is None:
             passes = (
                 len(cases) * len(chosen) * (request.fire_seeds if models.entry(training.recipe.model).stochastic else 1)
             )
@@ -82,7 +82,7 @@ def _mean_slices(cases: Sequence[PlannedCase], request: Request, task: Task) -> 
     from .request import channel_of
 
     cache = CaseCache(cache_root() / "volumes")
-    counts = [cache.get(c.files, task=task, channel=channel_of(request, task)).image.shape[3] for c in cases]
+    counts = [int(cache.get(c.files, task=task, channel=channel_of(request, task)).image.shape[3]) for c in cases]
     return sum(counts) / len(counts)
 
 

@@ -112,7 +112,7 @@ def show(case: Case, condition: Condition, recipe: Preprocess) -> Shown:
     rng = generator(condition.draw, case.id, family.name)
     if isinstance(family, GridPerturbation):
         slices = model_input(image, recipe)
-        params = family.draw(condition.severity, rng=rng, shape=recipe.size, spacing=case.spacing)
+        params = family.draw(condition.severity, rng=rng, shape=recipe.size, spacing=case.spacing[:2])
         return Shown(family.apply(slices, params=params), family.pull_back(params, shape=recipe.size), params)
     params = family.draw(condition.severity, rng=rng, shape=image.shape, spacing=case.spacing)
     return Shown(model_input(family.apply(image, params=params), recipe), GridMap.identity(), params)
@@ -196,4 +196,5 @@ def score(
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     from scipy.special import expit
 
-    return expit(logits)  # type: ignore[no-any-return]
+    probability: NDArray[np.float32] = expit(logits)
+    return probability

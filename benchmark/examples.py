@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..perturbations.base import GridMap
 from ..results.atomic import write_bytes
@@ -23,6 +24,7 @@ from .task import Task
 from .volume import Case
 
 SEVERITY = 3
+Mask = NDArray[np.bool_]
 
 
 def write_examples(
@@ -35,7 +37,7 @@ def write_examples(
     recipe = contestants[0].preprocess
     shown_models = [contestant for contestant in contestants if contestant.preprocess == recipe]
     chosen = [Condition(grid="model"), *(c for c in conditions if c.severity == SEVERITY and c.draw == 0)]
-    masks = label_masks(np.asarray(case.label), task.labels, recipe).any(axis=0, keepdims=True)
+    masks: Mask = np.any(label_masks(np.asarray(case.label), task.labels, recipe), axis=0, keepdims=True)
     index = int(masks.sum(axis=(0, 1, 2)).argmax())
     views = [show(case, condition, recipe) for condition in chosen]
     images = np.stack([view.slices[index, 0] for view in views])
@@ -54,12 +56,12 @@ def write_examples(
     write_bytes(folder / "examples.npz", buffer.getvalue())
 
 
-def _truth(masks: np.ndarray, view: Shown, recipe: Preprocess) -> np.ndarray:  # type: ignore[type-arg]
+def _truth(masks: Mask, view: Shown, recipe: Preprocess) -> Mask:
     to_model: GridMap = resize_map((masks.shape[1], masks.shape[2]), recipe.size)
     return warp_masks(masks, to_model.after(view.grid_map), recipe.size)[0]
 
 
-def _answers(contestant: Contestant, views: Sequence[Shown], case: Case, index: int) -> np.ndarray:  # type: ignore[type-arg]
+def _answers(contestant: Contestant, views: Sequence[Shown], case: Case, index: int) -> Mask:
     model = load_model(contestant.path, contestant.weights)
     answers = [
         segment(model, view.slices[index : index + 1], case=case, fire_seed=0, first=index)[..., 0] for view in views

@@ -104,9 +104,9 @@ def unit_key(
     context: Context, case: PlannedCase, contestant: Contestant, condition: Condition, *, fire_seed: int
 ) -> str:
     """The SHA-256 key of one unit."""
-    table: object = None
+    table: object = None  # the physical magnitude and settings behind the severity's number
     if condition.severity:
-        table = perturbations.get(condition.perturbation).severities[condition.severity - 1]
+        table = perturbations.get(condition.perturbation).condition(condition.severity)
     return key(
         kind="unit",
         evaluation=EVALUATION_VERSION,

@@ -6,14 +6,18 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, perturbations
+from ..models.base import parameter_count
 from ..results.atomic import write_text
+from .condition import Condition
 from .errors import BenchError
+from .evaluate import load_model
 from .identity import key
 from .machine import machine, versions
 from .plan import Contestant, PlannedCase
@@ -73,6 +77,7 @@ def describe(
     part: str,
     cases: list[PlannedCase],
     contestants: list[Contestant],
+    chosen: Sequence[Condition],
     seeds: dict[str, Any],
 ) -> dict[str, Any]:
     """Everything about a run that is known before it starts."""
@@ -93,13 +98,30 @@ def describe(
             {
                 **asdict(contestant),
                 "path": str(contestant.path),
+                "parameters": _parameters(contestant),
                 "train_cases": len(contestant.train_cases),
             }
             for contestant in contestants
         ],
+        "perturbations": {name: _table(name) for name in sorted({c.perturbation for c in chosen if c.severity})},
         "seeds": seeds,
         "versions": versions(),
         "machine": machine(),
+    }
+
+
+def _parameters(contestant: Contestant) -> int:
+    return parameter_count(load_model(contestant.path, contestant.weights))
+
+
+def _table(name: str) -> dict[str, Any]:
+    family = perturbations.get(name)
+    return {
+        "version": family.version,
+        "kind": family.kind,
+        "parameter": family.parameter,
+        "unit": family.unit,
+        "severities": list(family.severities),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import BenchError
-from .locations import cache_root, data_root, find_task_folder, task_folder
+from .locations import cache_root, data_root, find_task_folder, task_folder, task_folders
 from .phantom import default_phantom
 from .recipe import recipe_for
 from .suite import Suite
@@ -43,7 +43,11 @@ class Request:
 
 
 def find_task(name: str | None, data: str | None) -> Task:
-    """The task asked for; the built-in phantom where no data is at hand and none was named."""
+    """The task asked for: by name, else the only one in `data`, else hippocampus, else the built-in phantom.
+
+    Raises:
+        BenchError: a task or a folder was named and there is no data for it.
+    """
     root = data_root(data)
     if name is None and root is None:
         return open_task(default_phantom(cache_root()))
@@ -53,6 +57,9 @@ def find_task(name: str | None, data: str | None) -> Task:
             "name the folder with --data, or leave --task away to use the built-in phantom"
         )
     if name is None:
+        folders = task_folders(root)
+        if data is not None and len(folders) == 1:
+            return open_task(folders[0])
         name = "hippocampus"
         if data is None and find_task_folder(name, root) is None:
             return open_task(default_phantom(cache_root()))

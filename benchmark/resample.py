@@ -36,7 +36,7 @@ def warp(volume: Float, plane_map: GridMap, target: tuple[int, int]) -> Float:
     matrix = np.eye(3)
     matrix[:2, :2] = plane_map.matrix
     diagonal = np.array_equal(matrix, np.diag(np.diag(matrix)))  # scipy has a faster path for a pure zoom and shift
-    return affine_transform(  # type: ignore[no-any-return]
+    warped: Float = affine_transform(
         volume,
         np.diag(matrix) if diagonal else matrix,
         offset=(*plane_map.offset, 0.0),
@@ -46,6 +46,7 @@ def warp(volume: Float, plane_map: GridMap, target: tuple[int, int]) -> Float:
         mode="nearest",
         prefilter=False,
     )
+    return warped
 
 
 def warp_masks(masks: NDArray[np.bool_], plane_map: GridMap, target: tuple[int, int]) -> NDArray[np.bool_]:
@@ -65,7 +66,7 @@ def warp_masks(masks: NDArray[np.bool_], plane_map: GridMap, target: tuple[int, 
     occupancy = np.stack([warp(mask.astype(np.float32), plane_map, target) for mask in masks])
     background = 1.0 - occupancy.sum(axis=0, keepdims=True)
     winner = np.concatenate([background, occupancy]).argmax(axis=0)
-    return winner[None] == np.arange(1, len(masks) + 1)[:, None, None, None]
+    return np.equal(winner[None], np.arange(1, len(masks) + 1)[:, None, None, None])
 
 
 def nearest_masks(masks: NDArray[np.bool_], target: tuple[int, int]) -> NDArray[np.bool_]:

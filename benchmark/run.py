@@ -93,14 +93,20 @@ def run(request: Request) -> Outcome:
     plan = plan_units(request, task, cases, contestants, chosen)
     seeds = {"train": list(request.seeds), "draws": request.draws, "fire": request.fire_seeds}
     description = describe(
-        suite=request.suite, task=task, part=request.part, cases=cases, contestants=contestants, seeds=seeds
+        suite=request.suite,
+        task=task,
+        part=request.part,
+        cases=cases,
+        contestants=contestants,
+        chosen=chosen,
+        seeds=seeds,
     )
     description["scored_train_cases"] = watermark
     write_run(folder, description)
     write_units(folder, unit_rows(plan, task=task, part=request.part))
     outcome = _score(request, task, folder, plan)
     if request.suite.efficiency:
-        _time_models(request, folder, contestants, task)
+        _time_models(request, folder, contestants, task, cases)
     if chosen:
         _examples(request, task, folder, cases, contestants, chosen)
     write_run(
@@ -163,8 +169,29 @@ def _score(request: Request, task: Task, folder: Path, plan: Sequence[Unit]) -> 
     return Outcome(folder, computed, failed, found, time.monotonic() - started)
 
 
-def _time_models(request: Request, folder: Path, contestants: Sequence[Contestant], task: Task) -> None:
-    raise NotImplementedError
+def _time_models(
+    request: Request, folder: Path, contestants: Sequence[Contestant], task: Task, cases: Sequence[PlannedCase]
+) -> None:
+    from .timing import TimingRequest, measure_efficiency
+
+    image = CaseCache(cache_root() / "volumes").get(cases[0].files, task=task, channel=channel_of(request, task)).image
+    with progress("timing", total=len(contestants)) as meter:
+        for found in contestants:
+            measure_efficiency(
+                TimingRequest(
+                    model=found.model,
+                    in_channels=image.shape[0],
+                    out_channels=len(label_names(task.labels, found.preprocess)),
+                    size=found.preprocess.size,
+                    slices=image.shape[3],
+                    threads=request.jobs * request.threads,
+                    weights=found.path,
+                    out=folder / "efficiency",
+                    label=f"{found.model}-{found.recipe}-s{found.train_seed}",
+                    plugins=request.plugins,
+                )
+            )
+            meter.advance(note=found.model)
 
 
 def _examples(

@@ -52,7 +52,7 @@ def batch_indices(*, slices: int, batch: int, update: int, seed: int) -> NDArray
 
     A pure function of its arguments, so a resumed run needs no state to go on with the same slices.
     """
-    positions = np.arange(update * batch, (update + 1) * batch)
+    positions = range(update * batch, (update + 1) * batch)
     passes = {
         epoch: np.random.default_rng([_ORDER_STREAM, seed, epoch]).permutation(slices)
         for epoch in range(positions[0] // slices, positions[-1] // slices + 1)

@@ -63,12 +63,19 @@ def learning_rate(recipe: Recipe, *, update: int, total: int) -> float:
     return float(recipe.learning_rate * recipe.decay**update)
 
 
-def train(model: Segmenter, run: TrainingRun, *, on_update: Callable[[LogLine], None] = lambda line: None) -> Position:
+def train(
+    model: Segmenter,
+    run: TrainingRun,
+    *,
+    on_start: Callable[[Position], object] = lambda start: None,
+    on_update: Callable[[LogLine], object] = lambda line: None,
+) -> Position:
     """Train a model in place, from its checkpoint where there is one.
 
     Args:
         model: freshly built from the run's seed.
         run: what to train on and how.
+        on_start: called once with the position the run goes on from.
         on_update: called after each update, e.g. to move a progress bar.
 
     Returns:
@@ -79,6 +86,7 @@ def train(model: Segmenter, run: TrainingRun, *, on_update: Callable[[LogLine], 
     """
     optimiser = torch.optim.Adam(model.parameters(), lr=run.recipe.learning_rate, betas=run.recipe.betas)
     position = load_checkpoint(run.checkpoint, model, optimiser, key=run.key)
+    on_start(position)
     log_every = max(1, run.total // 200)
     validate_every = max(1, run.total // VALIDATIONS)
     started = saved = time.monotonic()

@@ -17,7 +17,8 @@ from .. import models
 from ..models import weights
 from ..models.base import Segmenter
 from ..results.atomic import write_bytes, write_text
-from .checkpoint import LogLine, Position
+from .checkpoint import LogLine
+from .curves import Curves
 from .errors import BenchError
 from .identity import key
 from .plan import Contestant
@@ -150,12 +151,13 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
     model = _build(training, cases[0].image.shape[1])
     title = f"training {_stem(training)}"
     say(f"{title}: {len(cases)} cases, {len(run.train)} slices, {run.total} updates of {training.recipe.batch}")
-    with progress(title, total=run.total) as meter:
+    with progress(title, total=run.total) as meter, Curves(folder / "tensorboard") as curves:
 
         def note(line: LogLine) -> None:
             meter.advance(note=f"loss {line.loss:.3f}")
+            curves.add(line)
 
-        position = train(model, run, on_update=note)
+        position = train(model, run, on_start=lambda start: meter.advance(start.updates), on_update=note)
     metadata = {
         "key": identity,
         "task": training.task.name,
@@ -168,18 +170,6 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         "train_cases": [case.sha256 for case in cases],
         "updates": position.updates,
     }
-    _write_curve(folder, position, metadata)
+    write_text(folder / "training.json", json.dumps({**metadata, **asdict(position)}, indent=1))
     write_bytes(folder / "weights.safetensors", weights.to_bytes(model, metadata=metadata))
     run.checkpoint.unlink(missing_ok=True)
-
-
-def _write_curve(folder: Path, position: Position, metadata: dict[str, object]) -> None:
-    from torch.utils.tensorboard import SummaryWriter
-
-    write_text(folder / "training.json", json.dumps({**metadata, **asdict(position)}, indent=1))
-    with SummaryWriter(folder / "tensorboard") as writer:  # type: ignore[no-untyped-call]
-        for line in position.log:
-            for name in ("loss", "gradient_norm", "learning_rate", "val_dice"):
-                value = getattr(line, name)
-                if value is not None:
-                    writer.add_scalar(name, value, line.update)  # type: ignore[no-untyped-call]
