@@ -35,7 +35,7 @@ class Curves:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(self._folder, purge_step=line.update)  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(self._folder, purge_step=line.update)
         for name, value in asdict(line).items():
             if name != "update" and value is not None:
                 self._writer.add_scalar(name, value, line.update)

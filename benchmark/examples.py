@@ -63,10 +63,11 @@ def _truth(masks: Mask, view: Shown, recipe: Preprocess) -> Mask:
 
 def _answers(contestant: Contestant, views: Sequence[Shown], case: Case, index: int) -> Mask:
     model = load_model(contestant.path, contestant.weights)
-    answers = [
-        segment(model, view.slices[index : index + 1], case=case, fire_seed=0, first=index)[..., 0] for view in views
+    answers: list[Mask] = [
+        np.any(segment(model, view.slices[index : index + 1], case=case, fire_seed=0, first=index)[..., 0] > 0, axis=0)
+        for view in views
     ]
-    return np.stack([(answer > 0).any(axis=0) for answer in answers])
+    return np.stack(answers)
 
 
 def _name(contestant: Contestant, among: Sequence[Contestant]) -> str:

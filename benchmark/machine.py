@@ -103,7 +103,7 @@ def cpu_name(cpuinfo: str) -> str | None:
     >>> cpu_name("model name: ARMv6-compatible processor rev 7 (v6l)\nModel: Raspberry Pi Model B Plus Rev 1.2")
     'Raspberry Pi Model B Plus Rev 1.2 (ARMv6-compatible processor rev 7 (v6l))'
     """
-    fields = {}
+    fields: dict[str, str] = {}
     for line in cpuinfo.splitlines():
         name, colon, value = line.partition(":")
         if colon and value.strip():

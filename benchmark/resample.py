@@ -66,7 +66,8 @@ def warp_masks(masks: NDArray[np.bool_], plane_map: GridMap, target: tuple[int, 
     occupancy = np.stack([warp(mask.astype(np.float32), plane_map, target) for mask in masks])
     background = 1.0 - occupancy.sum(axis=0, keepdims=True)
     winner = np.concatenate([background, occupancy]).argmax(axis=0)
-    return np.equal(winner[None], np.arange(1, len(masks) + 1)[:, None, None, None])
+    carried: NDArray[np.bool_] = winner[None] == np.arange(1, len(masks) + 1)[:, None, None, None]
+    return carried
 
 
 def nearest_masks(masks: NDArray[np.bool_], target: tuple[int, int]) -> NDArray[np.bool_]:
