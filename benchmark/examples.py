@@ -63,10 +63,10 @@ def _truth(masks: Mask, view: Shown, recipe: Preprocess) -> Mask:
 
 def _answers(contestant: Contestant, views: Sequence[Shown], case: Case, index: int) -> Mask:
     model = load_model(contestant.path, contestant.weights)
-    answers: list[Mask] = [
-        np.any(segment(model, view.slices[index : index + 1], case=case, fire_seed=0, first=index)[..., 0] > 0, axis=0)
-        for view in views
-    ]
+    answers: list[Mask] = []
+    for view in views:
+        logits = segment(model, view.slices[index : index + 1], case=case, fire_seed=0, first=index)
+        answers.append(np.any(logits[..., 0] > 0, axis=0))
     return np.stack(answers)
 
 
