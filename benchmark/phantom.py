@@ -88,11 +88,13 @@ def _complete(target: Path, settings: Settings) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         found = None
     wanted = json.loads(json.dumps(asdict(settings)))
+    if not isinstance(found, dict):
+        raise BenchError(f"{target}: already there, and not a phantom; choose another folder")
     if found != wanted:
-        raise BenchError(
-            f"{target}: already there, and not generated from {wanted} but from {found or 'something else'}; "
-            "delete it or choose another folder"
+        other = ", ".join(
+            f"{key} {found.get(key)} instead of {wanted[key]}" for key in wanted if found.get(key) != wanted[key]
         )
+        raise BenchError(f"{target}: already there, generated with {other}; delete it or choose another folder")
     files = [target / part / f"{case}.nii.gz" for case in settings.ids for part in ("imagesTr", "labelsTr")]
     return all(file.is_file() for file in [*files, target / "split.json"])
 
