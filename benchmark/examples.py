@@ -58,7 +58,8 @@ def write_examples(
 
 def _truth(masks: Mask, view: Shown, recipe: Preprocess) -> Mask:
     to_model: GridMap = resize_map((masks.shape[1], masks.shape[2]), recipe.size)
-    return warp_masks(masks, to_model.after(view.grid_map), recipe.size)[0]
+    carried: Mask = warp_masks(masks, to_model.after(view.grid_map), recipe.size)[0]
+    return carried
 
 
 def _answers(contestant: Contestant, views: Sequence[Shown], case: Case, index: int) -> Mask:
