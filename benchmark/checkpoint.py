@@ -41,7 +41,7 @@ def save_checkpoint(
     path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer, *, key: str, position: Position
 ) -> None:
     """Write everything a run needs to go on as if it had never stopped."""
-    tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {f"model.{name}": tensor for name, tensor in _own_tensors(model).items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": value.contiguous() for name, value in state.items()}
     metadata = {"key": key, "position": json.dumps(asdict(position))}
@@ -63,9 +63,10 @@ def load_checkpoint(path: Path, model: torch.nn.Module, optimiser: torch.optim.O
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError):
         return start  # a damaged checkpoint costs the time since the start, never the run
-    if metadata.get("key") != key:
+    weights = _under("model.", tensors)
+    if metadata.get("key") != key or set(weights) != set(_own_tensors(model)):
         return start
-    model.load_state_dict(_under("model.", tensors))
+    model.load_state_dict(weights, strict=False)  # only second names of a tensor are missing
     state: dict[int, dict[str, Any]] = {}
     for name, tensor in _under("adam.", tensors).items():
         index, field = name.split(".", 1)
@@ -74,6 +75,14 @@ def load_checkpoint(path: Path, model: torch.nn.Module, optimiser: torch.optim.O
     position = json.loads(metadata["position"])
     log = tuple(LogLine(**line) for line in position.pop("log"))
     return Position(**position, log=log)
+
+
+def _own_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Each tensor once, under its first name: PyPI unet registers every layer twice, and safetensors refuses that."""
+    first: dict[int, tuple[str, torch.Tensor]] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        first.setdefault(id(tensor), (name, tensor.detach().contiguous()))
+    return dict(first.values())
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

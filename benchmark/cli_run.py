@@ -70,15 +70,17 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 
     found = find_suite(suite)
     plugins = _load_plugins(given["plugins"])
-    models = _known_models(given["models"])
     _known_perturbations(given["perturbations"])
     from .request import Request
 
+    models = _known_models(given["models"]) or Request.models
+    weights = _weights(given["weights"])
+    _known_recipe(given["recipe"], () if weights else models)
     request = Request(
         suite=found,
-        models=models or Request.models,
-        weights=_weights(given["weights"]),
-        seeds=given["seeds"] or (0,),
+        models=models,
+        weights=weights,
+        seeds=tuple(dict.fromkeys(given["seeds"])) or (0,),
         jobs=given["jobs"] or min(8, len(os.sched_getaffinity(0))),
         plugins=plugins,
         channel=given["channel"],
@@ -113,6 +115,7 @@ def train(model: str, seed: int, threads: int | None, out: Path | None, **given:
     """Train one model on the train part of a task; killed and run again, it goes on from its last checkpoint."""
     _load_plugins(given["plugins"])
     _known_models((model,))
+    _known_recipe(given["recipe"], (model,))
     import torch
 
     from ..results.atomic import write_bytes
@@ -164,7 +167,14 @@ def _known_models(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in models.names():
             raise unknown_name("model", name, models.names())
-    return names
+    return tuple(dict.fromkeys(names))
+
+
+def _known_recipe(name: str, models: tuple[str, ...]) -> None:
+    from .recipe import recipe_for
+
+    for model in models:
+        recipe_for(name, model)
 
 
 def _known_perturbations(names: tuple[str, ...]) -> None:
@@ -176,8 +186,8 @@ def _known_perturbations(names: tuple[str, ...]) -> None:
 
 
 def _weights(given: tuple[str, ...]) -> tuple[Path, ...]:
-    paths = tuple(Path(word) for word in given if word != "train")
-    if paths and len(paths) < len(given):
+    paths = tuple(Path(word) for word in dict.fromkeys(given) if word != "train")
+    if paths and "train" in given:
         raise UsageProblem("--weights train and --weights PATH do not go together; name files only, or train all")
     for path in paths:
         if not path.is_file():

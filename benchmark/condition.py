@@ -56,9 +56,9 @@ def conditions(suite: Suite, *, only: Iterable[str] = (), draws: int = 1) -> tup
         BenchError: the suite was frozen with another version of a family than is installed.
     """
     chosen: list[Condition] = []
-    if suite.clean:
-        chosen += [Condition(grid="native"), Condition(grid="model")]
     wanted = set(only)
+    if suite.clean or wanted:  # a perturbed score without its clean partner says little
+        chosen += [Condition(grid="native"), Condition(grid="model")]
     for name, version in suite.perturbations:
         if wanted and name not in wanted:
             continue

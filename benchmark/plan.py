@@ -130,8 +130,8 @@ def units(
     *,
     fire_seeds: int,
 ) -> tuple[Unit, ...]:
-    """Every unit of a run, in the order in which they are worked on."""
-    return tuple(
+    """Every unit of a run, in the order in which they are worked on; what is asked for twice is done once."""
+    every = (
         Unit(
             key=unit_key(context, case, contestant, condition, fire_seed=fire_seed),
             clean_key=unit_key(context, case, contestant, condition.clean, fire_seed=fire_seed),
@@ -145,3 +145,7 @@ def units(
         for fire_seed in (range(fire_seeds) if contestant.stochastic else (-1,))
         for condition in conditions
     )
+    first: dict[str, Unit] = {}
+    for unit in every:
+        first.setdefault(unit.key, unit)
+    return tuple(first.values())

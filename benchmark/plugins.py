@@ -6,6 +6,7 @@ A plug-in file is ordinary Python that calls `mednca_bench.perturbations.registe
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -34,7 +35,8 @@ def load_plugins(files: Iterable[Path] = ()) -> None:
 
 
 def _load_file(file: Path) -> None:
-    name = f"mednca_bench_plugin_{file.stem}"
+    place = hashlib.sha256(str(file).encode()).hexdigest()[:8]  # two files may be called the same
+    name = f"mednca_bench_plugin_{file.stem}_{place}"
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, file)

@@ -8,11 +8,13 @@ from typing import Literal
 
 from .errors import BenchError
 from .locations import cache_root, data_root, find_task_folder, task_folder, task_folders
+from .msd import find_task as find_msd_task
 from .phantom import default_phantom
 from .recipe import recipe_for
 from .suite import Suite
 from .task import Task, open_task
 from .trained import Training
+from .volume import channel_index
 
 Part = Literal["train", "val", "test"]
 
@@ -47,13 +49,15 @@ def find_task(name: str | None, data: str | None) -> Task:
 
     Raises:
         BenchError: a task or a folder was named and there is no data for it.
+        UsageProblem: there is no task of that name.
     """
     root = data_root(data)
-    if name is None and root is None:
-        return open_task(default_phantom(cache_root()))
     if root is None:
+        if name is None:
+            return open_task(default_phantom(cache_root()))
+        known = find_msd_task(name)
         raise BenchError(
-            f"no data for task '{name}': --data and MEDNCA_DATA are not set and nothing was fetched; "
+            f"no data for task '{known.alias}': --data and MEDNCA_DATA are not set and nothing was fetched; "
             "name the folder with --data, or leave --task away to use the built-in phantom"
         )
     if name is None:
@@ -84,6 +88,13 @@ def trainings(request: Request, task: Task) -> list[Training]:
     ]
 
 
-def channel_of(request: Request, task: Task) -> str | int | None:
-    """The modality used: the one asked for, else the first, which for MSD prostate is T2 as in the paper."""
-    return request.channel if request.channel is not None or len(task.modalities) == 1 else min(task.modalities)
+def channel_of(request: Request, task: Task) -> int | None:
+    """The number of the modality used, None where there is but one, so that every spelling gives the same keys.
+
+    The one asked for, else the first, which for MSD prostate is T2 as in the paper.
+
+    Raises:
+        UsageProblem: the task has no such modality.
+    """
+    number = min(task.modalities) if request.channel is None else channel_index(request.channel, task=task)
+    return number if len(task.modalities) > 1 else None

@@ -86,6 +86,11 @@ def run(request: Request) -> Outcome:
     _require_writable(folder)
     announce(task, request.part)
     cases = planned_cases(request, task)
+    if request.part == "train" and not (request.weights or request.allow_train_cases):
+        raise UsageProblem(
+            "--split train scores the cases the models are trained on; choose another --split, or --allow-train-cases "
+            "to score them all the same"
+        )
     _set_threads(request)
     contestants = [contestant(path) for path in request.weights] or [trained(t) for t in trainings(request, task)]
     watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
