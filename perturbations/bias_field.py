@@ -47,7 +47,7 @@ class BiasField(AcquisitionPerturbation):
     neutral = 1.0
     drawn = ("coefficients",)
 
-    severities: tuple[Magnitude, ...] = (1.25, 1.5, 2.0, 2.5, 3.0)
+    severities: tuple[Magnitude, ...] = (1.2, 1.4, 1.7, 2.1, 2.5)
 
     def directions(self, rng: np.random.Generator, *, shape: tuple[int, ...], spacing: tuple[float, ...]) -> Params:
         """Draw the coefficients, uniform in [-1, 1]."""

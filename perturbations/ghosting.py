@@ -1,16 +1,18 @@
-"""Ghosting: every n-th line of k-space is attenuated along an in-plane phase-encode axis.
+"""Ghosting: copies of the image displaced along an in-plane phase-encode axis.
 
-Periodic modulation of the lines (pulsation, breathing, unstable gain) repeats the image along the phase-encode axis.
-Lines whose distance from the central line is a multiple of `ghosts` are multiplied by 1 - intensity; the central line
-itself is kept, so the mean stays. A point of brightness 1 leaves ghosts of -intensity / ghosts at distances
-r * P / ghosts (r = 1 ... ghosts - 1) along the axis, P the padded field of view, and keeps 1 - intensity / ghosts.
+Pulsation, breathing or an unstable receiver modulate the lines of k-space periodically. A modulation by
+1 + 2 g cos(2 pi j / k) of line j, of period k lines, adds two ghosts of brightness g, N / k voxels away on either side:
 
-Parameter: the intensity, at a drawn number of ghosts; 1 blanks the lines. The files of some tasks are crops, not full
-fields of view: the volume is mirrored beyond its border before the transform, to P, the smallest multiple of
-2 * ghosts that is at least twice its length, so that a ghost brings neither a seam nor ringing from the crop's border.
+    corrupted(x) = floor + s(x) + g s(x - d) + g s(x + d),    s = image - floor,    d = N / k in whole voxels
 
-Source: TorchIO 1.2 `Ghosting`, which defines the attenuated lines; here they are counted from the centre of k-space and
-not from its border, so that the spectrum stays that of a real image for every length.
+N is the length of the file's field of view along the phase-encode axis. The files of some tasks are crops of it, whose
+opposite borders do not belong together, so s is mirrored beyond them: the modulation is that of the k-space of the
+mirrored field of view of 2 N voxels. Written as shifts of whole voxels it is exact and needs no transform. All slices
+and channels share axis and period; values are not clipped. `floor`: see `signal.py`.
+
+Parameter: g, the ghost-to-signal ratio, which alone sets the strength. TorchIO 1.2 `Ghosting` blanks every n-th line
+instead; that is a sum of n - 1 such modulations with dark ghosts of strength intensity / n, so that there more ghosts
+mean a weaker artefact.
 """
 
 from __future__ import annotations
@@ -20,47 +22,52 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import fft
 
 from .base import AcquisitionPerturbation, Magnitude, Params
 from .family import Image
 from .params import choice, integer, number
+from .signal import floor
 
-GHOSTS = (2, 3, 4)
-"""Drawn with equal probability."""
+PERIODS = (2, 3, 4, 5)
+"""Lines per period of the modulation, drawn with equal probability: ghosts 1/2 to 1/5 of the field of view away."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ghosting(AcquisitionPerturbation):
-    """Dark displaced copies of the image along one axis."""
+    """Bright displaced copies of the image along one axis, on either side."""
 
     name = "ghosting"
     version = 1
     summary = "displaced copies along an in-plane phase-encode axis"
-    source = "TorchIO 1.2 Ghosting (Pérez-García et al. 2021), lines counted from the centre of k-space"
+    source = "Wood & Henkelman 1985, Med. Phys. 12:143-151 (periodic modulation); compare TorchIO 1.2 Ghosting"
     parameter = "intensity"
-    unit = "fraction removed of every n-th k-space line"
+    unit = "brightness of each ghost relative to the image"
     neutral = 0.0
-    drawn = ("phase_axis", "ghosts")
+    drawn = ("phase_axis", "period")
 
-    severities: tuple[Magnitude, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
+    severities: tuple[Magnitude, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
 
     def directions(self, rng: np.random.Generator, *, shape: tuple[int, ...], spacing: tuple[float, ...]) -> Params:
-        """Draw the phase-encode axis ("x" or "y") and the number of ghosts."""
-        return {"phase_axis": "xy"[int(rng.integers(2))], "ghosts": GHOSTS[int(rng.integers(len(GHOSTS)))]}
+        """Draw the phase-encode axis ("x" or "y") and the period in k-space lines."""
+        return {"phase_axis": "xy"[int(rng.integers(2))], "period": PERIODS[int(rng.integers(len(PERIODS)))]}
 
     def corrupt(self, image: Image, params: Mapping[str, Any]) -> Image:
-        """Attenuate the lines of the mirrored volume and cut the original field of view out again."""
-        intensity = number(params, "intensity", low=0.0)
-        ghosts = integer(params, "ghosts", low=2)
+        """Add the two ghosts."""
+        intensity = np.float32(number(params, "intensity", low=0.0))
         axis = 1 if choice(params, "phase_axis", allowed=("x", "y")) == "x" else 2
         length = image.shape[axis]
-        padded = -(-2 * length // (2 * ghosts)) * 2 * ghosts
-        before = (padded - length) // 2
-        widths = [(before, padded - length - before) if at == axis else (0, 0) for at in range(4)]
-        spectrum = fft.rfft(np.pad(image, widths, mode="symmetric"), axis=axis, overwrite_x=True, workers=1)
-        lines = [slice(None)] * 4
-        lines[axis] = slice(ghosts, None, ghosts)
-        spectrum[tuple(lines)] *= np.float32(1 - intensity)
-        whole = fft.irfft(spectrum, n=padded, axis=axis, overwrite_x=True, workers=1)
-        return np.ascontiguousarray(whole.take(np.arange(before, before + length), axis=axis), dtype=np.float32)
+        distance = max(1, round(length / integer(params, "period", low=1)))
+        base = floor(image)
+        signal = image - base
+        ghosts = signal.take(_mirrored(length, moved=distance), axis=axis)
+        ghosts += signal.take(_mirrored(length, moved=-distance), axis=axis)
+        ghosts *= intensity
+        signal += ghosts
+        signal += base
+        return signal
+
+
+def _mirrored(length: int, *, moved: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Indices that move an axis by `moved` voxels, with the axis mirrored (half-sample) beyond both ends."""
+    around = (np.arange(length) - moved) % (2 * length)
+    return np.minimum(around, 2 * length - 1 - around)

@@ -37,7 +37,7 @@ class Noise(AcquisitionPerturbation):
     neutral = 0.0
     drawn = ("noise_seed",)
 
-    severities: tuple[Magnitude, ...] = (0.04, 0.08, 0.12, 0.18, 0.25)
+    severities: tuple[Magnitude, ...] = (0.03, 0.06, 0.1, 0.15, 0.2)
 
     def directions(self, rng: np.random.Generator, *, shape: tuple[int, ...], spacing: tuple[float, ...]) -> Params:
         """Draw the seed of the voxel noise, below 2**53 so that every JSON reader keeps it exact."""

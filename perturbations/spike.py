@@ -43,7 +43,7 @@ class Spike(AcquisitionPerturbation):
     neutral = 0.0
     drawn = ("u", "v", "phase")
 
-    severities: tuple[Magnitude, ...] = (0.1, 0.2, 0.3, 0.45, 0.6)
+    severities: tuple[Magnitude, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
 
     def directions(self, rng: np.random.Generator, *, shape: tuple[int, ...], spacing: tuple[float, ...]) -> Params:
         """Draw the frequency in cycles per field of view along x and y, and the phase in radians."""
