@@ -88,7 +88,7 @@ def derive(frame: "pd.DataFrame") -> "pd.DataFrame":
         new["dice_soft_paper"] = np.where(size > 0, soft, np.nan)
     if "hd95" in have:
         new |= _surface_metrics(frame)
-    return frame.assign(**new)
+    return frame.assign(**{metric.name: new[metric.name] for metric in METRICS if metric.name in new})
 
 
 def _surface_metrics(frame: "pd.DataFrame") -> dict[str, Reals]:

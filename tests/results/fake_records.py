@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from mednca_bench.results import atomic, store
 from mednca_bench.results.measure import state_of
 from mednca_bench.results.record import IDENTITY
@@ -19,13 +20,32 @@ from mednca_bench.results.record import IDENTITY
 MODELS = {"med-nca": (0.86, 0.05, (0, 1)), "unet-small": (0.83, 0.09, (-1,))}
 """Clean Dice, Dice lost per severity step, fire seeds."""
 
-FAMILIES = {
-    "noise": ("acquisition", "native", (0.02, 0.04, 0.06, 0.08, 0.1)),
-    "ghosting": ("acquisition", "native", (0.1, 0.2, 0.3, 0.4, 0.5)),
-    "scale-up": ("grid", "model", (1.1, 1.2, 1.3, 1.4, 1.5)),
-    "shift": ("grid", "model", (1, 2, 4, 6, 8)),
+FAMILIES: dict[str, tuple[str, str, str, str, tuple[float, ...]]] = {
+    "noise": (
+        "acquisition",
+        "native",
+        "sigma",
+        "fraction of the 0.5-99.5 % range",
+        (0.03, 0.06, 0.1, 0.15, 0.2),
+    ),
+    "ghosting": ("acquisition", "native", "intensity", "relative to the image", (0.1, 0.2, 0.3, 0.4, 0.5)),
+    "spike": ("acquisition", "native", "intensity", "fraction of the k-space maximum", (0.1, 0.2, 0.3, 0.4, 0.5)),
+    "bias-field": ("acquisition", "native", "peak_gain", "times", (1.2, 1.4, 1.7, 2.1, 2.5)),
+    "scale-up": ("grid", "model", "factor", "times larger", (1.08, 1.16, 1.24, 1.32, 1.4)),
+    "shift": ("grid", "model", "pixels", "pixels of the model grid", (1, 3, 4, 8, 10)),
 }
-"""Kind, grid, the parameter at severities 1 to 5."""
+"""Kind, grid, parameter, unit, and the parameter at severities 1 to 5."""
+
+STEEPNESS = {
+    "clean": 0.0,
+    "noise": 1.2,
+    "ghosting": 0.8,
+    "spike": 0.7,
+    "bias-field": 0.4,
+    "scale-up": 0.5,
+    "shift": 0.1,
+}
+"""Dice lost per severity step, relative to the model's."""
 
 
 def sha(*parts: object) -> str:
@@ -122,7 +142,7 @@ def units(*, cases: int = 12, phantom: bool = False, labels: Sequence[str] = ("f
 
 
 def _perturbed(shared: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    for family, (kind, grid, values) in FAMILIES.items():
+    for family, (kind, grid, _, _, values) in FAMILIES.items():
         for severity, value in enumerate(values, start=1):
             yield identity(
                 **shared,
@@ -140,8 +160,8 @@ def score(unit: dict[str, Any], *, seed: int = 0) -> dict[str, Any]:
     rng = np.random.default_rng(int(sha(seed, unit["case"], unit["label"], unit["key"])[:12], 16))
     case = np.random.default_rng(int(sha(seed, unit["case"])[:12], 16)).normal(0, 0.03)
     clean, loss, _ = MODELS[unit["model"]]
-    steep = {"clean": 0.0, "noise": 1.2, "ghosting": 0.8, "scale-up": 0.5, "shift": 0.1}[unit["perturbation"]]
-    dice = float(np.clip(clean + case - steep * loss * unit["severity"] + rng.normal(0, 0.01), 0.05, 0.99))
+    fall = STEEPNESS[unit["perturbation"]] * loss * unit["severity"]
+    dice = float(np.clip(clean + case - fall + rng.normal(0, 0.01), 0.05, 0.99))
     far = tuple(float(x) for x in np.round(np.sort(rng.gamma(2, 1 - dice + 0.1, size=4)), 4))
     extra: dict[str, Any] = {}
     if unit["case"].endswith("011"):  # nothing to find, nothing found
@@ -170,7 +190,11 @@ def write_run(folder: Path, *, cases: int = 12, phantom: bool = False, labels: S
         "split": "val",
         "task": "Task04_Hippocampus",
         "phantom": phantom,
-        "data": {"val": {"used": cases, "named": cases + 2}},
+        "cases_on_disk": {"train": "131 of 158", "val": f"{cases} of {cases + 2}"},
+        "perturbations": {
+            name: {"parameter": parameter, "unit": unit, "severities": values}
+            for name, (_, _, parameter, unit, values) in FAMILIES.items()
+        },
     }
     atomic.write_text(folder / "run.json", json.dumps(run))
     efficiency(folder)
@@ -179,7 +203,7 @@ def write_run(folder: Path, *, cases: int = 12, phantom: bool = False, labels: S
 
 def efficiency(folder: Path) -> None:
     for model, parameters, macs in (("med-nca", 70_016, 1.2e9), ("unet-small", 502_321, 3.1e8)):
-        entry = {
+        entry: dict[str, Any] = {
             "model": model,
             "parameters": parameters,
             "weight_bytes": 4 * parameters,
@@ -190,27 +214,30 @@ def efficiency(folder: Path) -> None:
             "latency_slice_ms_p90": 14.0,
             "peak_memory_mb": 412.0,
             "cpu": "Some CPU | 2 cores",
+            "machine": {"cores": 2},
+            "busy": model == "unet-small",
         }
-        atomic.write_text(folder / "efficiency" / f"{model}.json", json.dumps(entry))
+        atomic.write_text(folder / "efficiency" / f"{model}-64x64-t2.json", json.dumps(entry))
+        atomic.write_text(folder / "efficiency" / f"{model}-64x64-t2.pytest-benchmark.json", '{"benchmarks": []}')
 
 
-def examples(folder: Path, *, conditions: int = 4, side: int = 64) -> Path:
-    """An examples.npz: a bright disc in noise, and two predictions that shrink with the condition."""
+def examples(folder: Path, *, conditions: int = 4, models: Sequence[str] = tuple(MODELS), side: int = 64) -> Path:
+    """An examples.npz: a bright disc in noise, and predictions that shrink with model and condition."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:side, :side]
     radius = np.hypot(y - side / 2, x - side / 2)
     truth = np.broadcast_to(radius < side / 5, (conditions, side, side))
-    noise = np.stack([rng.normal(0, 0.05 + 0.05 * c, (side, side)) for c in range(conditions)])
+    noise = np.stack([rng.normal(0, 0.05 + 0.02 * c, (side, side)) for c in range(conditions)])
     image = np.clip(0.3 + 0.3 * truth + noise, 0, 1).astype(np.float32)
-    shrunk = np.stack([[radius < side / 5 - c - m for c in range(conditions)] for m in range(2)])
+    shrunk = np.stack([[radius < side / 5 - c - m for c in range(conditions)] for m in range(len(models))])
     path = folder / "examples.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         path,
         image=image,
         truth=truth,
-        titles=np.array(["clean", "noise 3", "ghosting 3", "scale-up 3"][:conditions]),
-        models=np.array(list(MODELS)),
+        titles=np.array(["clean", *(f"{family} 3" for family in (*FAMILIES, "scale-down", "shape"))][:conditions]),
+        models=np.array(models),
         prediction=shrunk,
         case=np.array("hippocampus_003"),
     )

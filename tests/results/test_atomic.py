@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from mednca_bench.results.atomic import write_bytes, write_text
 
 

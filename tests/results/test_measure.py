@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
+from scipy.spatial.distance import cdist
+
 from mednca_bench.results.measure import measure, paper_sums
 from mednca_bench.results.record import MEASURED
 from mednca_bench.results.surface import surface
-from scipy import ndimage
-from scipy.spatial.distance import cdist
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7)
 SPACING = st.tuples(*[st.sampled_from([0.5, 0.6, 1.0, 1.25, 4.0])] * 3)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mednca_bench.results.measure import measure
 from mednca_bench.results.metrics import METRICS, derive, histogram_percentile
 from mednca_bench.results.store import Store

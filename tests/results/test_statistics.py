@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from mednca_bench.results.statistics import Resamples, bootstrap_mean, interval, small_sample_warning
 from scipy import stats
+
+from mednca_bench.results.statistics import Resamples, bootstrap_mean, interval, small_sample_warning
 
 
 def test_one_case_per_subject_agrees_with_scipy() -> None:

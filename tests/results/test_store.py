@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from mednca_bench.results.record import COLUMNS, IDENTITY, MEASURED, SCHEMA, SCHEMA_KEY
 from mednca_bench.results.store import Store, load_units, write_units
 

@@ -1,0 +1,128 @@
+"""One look for all figures: fonts, colour-blind safe colours, a fixed colour and marker per model, marks, files.
+
+Figures are made without pyplot: no window, no global figure list, no global style. Sizes are inches for print; 7.2 in
+is the width of a two-column page.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .atomic import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAGE_WIDTH: Final = 7.2
+DPI: Final = 200
+
+_FIXED: Final = ("med-nca", "unet-small", "unet", "med-nca-16", "segresnet")
+"""Models of the package keep their colour in every run; others take the free ones by name."""
+
+_MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
+_LINES: Final = ("-", "--", "-.", ":")
+_RC: Final[dict[str, Any]] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 9,
+    "figure.titlesize": 10,
+    "svg.hashsalt": "mednca-bench",
+    "savefig.dpi": DPI,
+    "figure.dpi": DPI,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one model is drawn, in every figure."""
+
+    colour: tuple[float, float, float]
+    marker: str
+    line: str
+
+
+def looks(models: Iterable[str]) -> dict[str, Look]:
+    """A look for each model; it depends on the set of names, not on their order."""
+    import seaborn as sns
+
+    palette = sns.color_palette("colorblind", 10)
+    names = sorted(set(models))
+    free = [place for place in range(len(palette)) if place >= len(_FIXED)]
+    free += [place for place, name in enumerate(_FIXED) if name not in names]
+    others = iter(free * (len(names) // max(1, len(free)) + 1))
+    places = {name: _FIXED.index(name) if name in _FIXED else next(others) for name in names}
+    return {
+        name: Look(tuple(palette[place]), _MARKERS[place % len(_MARKERS)], _LINES[place % len(_LINES)])
+        for name, place in places.items()
+    }
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Everything drawn inside has the house style; matplotlib's settings are as before afterwards."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    style: Any = {**sns.axes_style("whitegrid"), **_RC}
+    with mpl.rc_context(style):
+        yield
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure that lays itself out, drawn by Agg; inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: "Figure", folder: Path, name: str, *, marks: tuple[str, ...]) -> list[Path]:
+    """Write NAME.png and NAME.svg with the marks on every panel; the same figure gives the same bytes.
+
+    Raises:
+        OSError: not writable; names the file.
+    """
+    _stamp(figure, marks)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, for both files
+    paths = []
+    for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": "mednca-bench"})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=ending, metadata=metadata)
+        paths.append(write_bytes(folder / f"{name}.{ending}", buffer.getvalue()))
+    return paths
+
+
+def _stamp(figure: "Figure", marks: tuple[str, ...]) -> None:
+    """The warnings at the foot of every panel, so that a panel cut out of the figure still has them."""
+    from matplotlib.patheffects import withStroke
+
+    words = "\n".join(mark.split(" – ")[0] for mark in marks)
+    for ax in figure.axes:
+        if words and ax.get_label() != "<colorbar>":
+            ax.text(
+                0.5,
+                0.03,
+                words,
+                transform=ax.transAxes,
+                ha="center",
+                va="bottom",
+                fontsize=6,
+                color="0.1",
+                path_effects=[withStroke(linewidth=1.5, foreground="white", alpha=0.9)],
+                in_layout=False,
+                zorder=10,
+            )
+
+
+def title(figure: "Figure", what: str, scope: str, marks: tuple[str, ...]) -> None:
+    """What is shown, of what data, and the marks in words."""
+    figure.suptitle("\n".join([what, scope, *marks]), linespacing=1.3)
