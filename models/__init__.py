@@ -40,7 +40,7 @@ _NCA_SOURCE = "Kalkhof et al., Med-NCA, IPMI 2023, arXiv 2302.03473"
 _TABLE: dict[str, ModelEntry] = {
     line.name: line
     for line in (
-        ModelEntry("med-nca", ".med_nca:med_nca", "two-level NCA, 32 channels", _NCA_SOURCE, stochastic=True),
+        ModelEntry("med-nca", ".med_nca:MedNCA", "two-level NCA, 32 channels", _NCA_SOURCE, stochastic=True),
         ModelEntry("med-nca-16", ".med_nca:med_nca_16", "two-level NCA, 16 channels", _NCA_SOURCE, stochastic=True),
         ModelEntry("unet", ".unets:classic_unet", "the paper's UNet baseline, 37 M parameters", "PyPI unet, UNet2D"),
         ModelEntry("unet-small", ".unets:small_unet", "residual UNet of 0.5 M parameters", "MONAI UNet"),

@@ -6,19 +6,18 @@ matter. docs/fire-masks.md is the specification with test vectors. Generator: Sa
 random numbers: as easy as 1, 2, 3", SC 2011.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import FireKey, TrainKey
+from .keys import FireKey, TrainKey
 
 Words = NDArray[np.uint64]  # 32-bit words, each in a 64-bit number so that products fit
 Bits = NDArray[np.uint8]  # eight neighbouring cells a byte, the lowest bit at the lowest x
 
 ROUNDS = 10
+WORD = 2**32
 MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 WEYL = (0x9E3779B9, 0xBB67AE85)
 LOW = np.uint64(0xFFFFFFFF)
@@ -30,27 +29,25 @@ TRAINING = 2**16  # added to the level in the stream counter: training and infer
 BLOCK = 2**14  # generator calls at a time: the working arrays stay in cache
 
 
-def philox(counter: Sequence[Words], key: Sequence[Words]) -> list[Words]:
-    """Encrypt counters by Philox4x32-10.
+def philox(counter: Words, key: int) -> None:
+    """Encrypt counters in place by Philox4x32-10.
 
     Args:
-        counter: four arrays of 32-bit words.
-        key: two arrays of 32-bit words. All six broadcast against each other.
-
-    Returns:
-        Four arrays of 32-bit words.
+        counter: (4, n), one 32-bit word in each 64-bit number; overwritten by the four output words.
+        key: 64 bits, the first key word in the low half.
     """
-    word = [np.array(part) for part in np.broadcast_arrays(*counter)]
-    if any(part.shape != word[0].shape for part in np.broadcast_arrays(word[0], *key)):
-        word = [np.array(part) for part in np.broadcast_arrays(*word, *key)[:4]]
+    first, second, third, fourth = counter
+    high = np.empty_like(counter[:2])
     for turn in range(ROUNDS):
-        key0, key1 = ((part + np.uint64(turn * weyl % 2**32)) & LOW for part, weyl in zip(key, WEYL, strict=True))
-        product0, product1 = word[0] * MULTIPLIERS[0], word[2] * MULTIPLIERS[1]
-        np.bitwise_xor(product1 >> SHIFT, word[1] ^ key0, out=word[0])
-        np.bitwise_and(product1, LOW, out=word[1])
-        np.bitwise_xor(product0 >> SHIFT, word[3] ^ key1, out=word[2])
-        np.bitwise_and(product0, LOW, out=word[3])
-    return word
+        key0, key1 = (np.uint64((half + turn * weyl) % WORD) for half, weyl in zip(_halves(key), WEYL, strict=True))
+        np.multiply(first, MULTIPLIERS[0], out=high[0])
+        np.multiply(third, MULTIPLIERS[1], out=high[1])
+        np.bitwise_xor(np.right_shift(high[1], SHIFT, out=first), second, out=first)
+        np.bitwise_xor(np.right_shift(high[0], SHIFT, out=third), fourth, out=third)
+        np.bitwise_xor(first, key0, out=first)
+        np.bitwise_xor(third, key1, out=third)
+        np.bitwise_and(high[1], LOW, out=second)
+        np.bitwise_and(high[0], LOW, out=fourth)
 
 
 def threshold(rate: float) -> int:
@@ -75,12 +72,13 @@ def training_stream(key: TrainKey, *, sample: int, level: int) -> int:
 
 
 def _stream(seed: int, *counter: int) -> int:
-    words = philox([np.array(part, np.uint64) for part in counter], _halves(np.array(seed, np.uint64)))
-    return int(words[0]) | int(words[1]) << 32
+    words = np.array(counter, np.uint64)[:, None]
+    philox(words, seed)
+    return int(words[0, 0]) | int(words[1, 0]) << 32
 
 
-def _halves(number: Words) -> tuple[Words, Words]:
-    return number & LOW, number >> SHIFT
+def _halves(number: int) -> tuple[int, int]:
+    return number % WORD, number // WORD
 
 
 def draw(streams: Sequence[int], *, steps: int, height: int, width: int, limit: int) -> Bits:
@@ -97,28 +95,29 @@ def draw(streams: Sequence[int], *, steps: int, height: int, width: int, limit: 
         (len(streams), steps, height, ceil(width / 8)) bytes; bits beyond `width` are unspecified.
     """
     columns = -(-width // LANES)
-    shape = (len(streams), steps, height, columns)
     if limit >= RATE_ONE:
-        return np.full(shape, 0xFF, np.uint8)
-    bits = np.empty(shape, np.uint8)
-    keys = np.array(streams, np.uint64)
-    block = np.arange(columns, dtype=np.uint64)
-    row = np.arange(height, dtype=np.uint64)[:, None]
-    zero = np.zeros(1, np.uint64)
-    at_once = max(1, BLOCK // (height * columns))
-    for image, key in enumerate(keys):
+        return np.full((len(streams), steps, height, columns), 0xFF, np.uint8)
+    bits = np.empty((len(streams), steps, height * columns), np.uint8)
+    at_once = min(steps, -(-BLOCK // (height * columns)))
+    fresh = np.zeros((4, at_once, height, columns), np.uint64)  # words: block of x, y, step, 0
+    fresh[0] = np.arange(columns)
+    fresh[1] = np.arange(height)[:, None]
+    words = np.empty((4, at_once * height * columns), np.uint64)
+    for image, key in enumerate(streams):
         for start in range(0, steps, at_once):
-            step = np.arange(start, min(start + at_once, steps), dtype=np.uint64)[:, None, None]
-            words = philox([block, row, step, zero], _halves(key))
-            bits[image, start : start + at_once] = _compare(words, limit)
-    return bits
+            fresh[2] = np.arange(start, start + at_once)[:, None, None]
+            words[:] = fresh.reshape(4, -1)
+            philox(words, key)
+            part = bits[image, start : start + at_once]
+            part[:] = _compare(words, limit).reshape(at_once, -1)[: len(part)]
+    return bits.reshape(len(streams), steps, height, columns)
 
 
-def _compare(words: Sequence[Words], limit: int) -> Bits:
+def _compare(words: Words, limit: int) -> Bits:
     """Pack the comparison of eight 16-bit numbers (four words, low half first) with the limit into one byte."""
-    lanes = np.stack([word.astype("<u4") for word in words], axis=-1).view("<u2")
-    packed: Bits = np.packbits(lanes < limit, axis=-1, bitorder="little")[..., 0]
-    return packed
+    halves = np.empty((words.shape[1], 4), "<u4")
+    halves[:] = words.T
+    return np.packbits(halves.view("<u2").ravel() < np.uint16(limit), bitorder="little")
 
 
 def fired(bits: Bits, *, width: int) -> NDArray[np.int64]:
@@ -131,43 +130,4 @@ def fired(bits: Bits, *, width: int) -> NDArray[np.int64]:
     Returns:
         Ascending flat indices into (B, height, width).
     """
-    return np.flatnonzero(np.unpackbits(bits, axis=-1, count=width, bitorder="little"))
-
-
-class MaskCache:
-    """Masks of the streams used last, up to a budget of bytes.
-
-    The conditions of one case share their fire seeds, so each mask is asked for many times in a row.
-    """
-
-    def __init__(self, *, budget_bytes: int) -> None:
-        self.budget_bytes = budget_bytes
-        self.used_bytes = 0
-        self._kept: OrderedDict[tuple[int, ...], Bits] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def draw(self, streams: Sequence[int], *, steps: int, height: int, width: int, limit: int) -> Bits:
-        """Give what `draw` gives, drawing only the streams that are not kept."""
-        names = [(stream, steps, height, width, limit) for stream in streams]
-        with self._lock:
-            found = {name: self._kept[name] for name in names if name in self._kept}
-            for name in found:
-                self._kept.move_to_end(name)
-        missing = [name for name in dict.fromkeys(names) if name not in found]
-        if missing:
-            drawn = draw([name[0] for name in missing], steps=steps, height=height, width=width, limit=limit)
-            found.update(zip(missing, (np.array(part) for part in drawn), strict=True))
-            self._keep({name: found[name] for name in missing})
-        return np.stack([found[name] for name in names])
-
-    def _keep(self, drawn: dict[tuple[int, ...], Bits]) -> None:
-        with self._lock:
-            for name, bits in drawn.items():
-                if name not in self._kept and bits.nbytes <= self.budget_bytes:
-                    self._kept[name] = bits
-                    self.used_bytes += bits.nbytes
-            while self.used_bytes > self.budget_bytes:
-                self.used_bytes -= self._kept.popitem(last=False)[1].nbytes
-
-
-recent = MaskCache(budget_bytes=2**26)
+    return np.flatnonzero(np.unpackbits(bits, axis=-1, count=width, bitorder="little").view(np.bool_))

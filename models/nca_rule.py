@@ -54,17 +54,15 @@ class RuleWeights:
     """The parameters of one level laid out for matrix products on channels-last cells.
 
     Attributes:
-        look: (kernel * kernel * C, 2C): a gathered neighbourhood, row by row, times this is both convolutions.
-        look_bias: (2C,).
+        look: (kernel * kernel * C, 2C): a neighbourhood, row by row, times this is both convolutions without bias.
         first: (3C, hidden).
-        first_bias: (hidden,).
+        bias: (hidden,): the first layer's, plus what the convolutions' biases contribute to it.
         second: (hidden, C), image columns 0: the image channels get no update.
     """
 
     look: Tensor
-    look_bias: Tensor
     first: Tensor
-    first_bias: Tensor
+    bias: Tensor
     second: Tensor
 
 
@@ -83,12 +81,13 @@ class Rule(nn.Module):
     def weights(self) -> RuleWeights:
         """Lay the parameters out; differentiable."""
         both = torch.cat((self.p0.weight, self.p1.weight))  # (2C, C, kernel, kernel)
+        first = self.fc0.weight.t().contiguous()
+        biases = torch.cat([bias for bias in (self.p0.bias, self.p1.bias) if bias is not None])
         second = self.fc1.weight.t().clone()
         second[:, : self.shape.image] = 0.0
         return RuleWeights(
-            look=both.permute(2, 3, 1, 0).reshape(-1, both.shape[0]),
-            look_bias=torch.cat([bias for bias in (self.p0.bias, self.p1.bias) if bias is not None]),
-            first=self.fc0.weight.t(),
-            first_bias=self.fc0.bias,
+            look=both.permute(2, 3, 1, 0).reshape(-1, both.shape[0]),  # contiguous, as the products like it
+            first=first,
+            bias=self.fc0.bias + biases @ first[self.shape.channels :],
             second=second,
         )

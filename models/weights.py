@@ -47,22 +47,23 @@ def to_bytes(model: Segmenter, *, metadata: dict[str, Any]) -> bytes:
     return data
 
 
-def load(path: Path) -> tuple[Segmenter, dict[str, Any]]:
-    """Read a model and its metadata from a file.
+def load(path: Path, **options: Any) -> tuple[Segmenter, dict[str, Any]]:
+    """Read a model and its metadata from a file; arguments, result and errors otherwise as `from_bytes`.
 
     Raises:
         OSError: if the file cannot be read.
         ValueError: if it is not one of ours or does not fit the model it names; one line with the path.
     """
-    return from_bytes(path.read_bytes(), source=str(path))
+    return from_bytes(path.read_bytes(), source=str(path), **options)
 
 
-def from_bytes(data: bytes, *, source: str = "weights") -> tuple[Segmenter, dict[str, Any]]:
+def from_bytes(data: bytes, *, source: str = "weights", **options: Any) -> tuple[Segmenter, dict[str, Any]]:
     """Read a model and its metadata, in evaluation mode on the CPU.
 
     Args:
         data: what `to_bytes` gave.
         source: how error messages call it.
+        options: used instead of the file's, for instance `precision="bfloat16"`.
 
     Raises:
         ValueError: if the bytes are truncated, of another format or version, name an unknown model, lack a tensor, have
@@ -75,7 +76,10 @@ def from_bytes(data: bytes, *, source: str = "weights") -> tuple[Segmenter, dict
         raise ValueError(f"{source}: damaged safetensors file ({_line(error)})") from error
     try:
         model = build(
-            words["model"], in_channels=words["in_channels"], out_channels=words["out_channels"], **words["options"]
+            words["model"],
+            in_channels=words["in_channels"],
+            out_channels=words["out_channels"],
+            **(words["options"] | options),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{source}: cannot make its model ({_line(error)})") from error
