@@ -41,18 +41,21 @@ def over_labels(cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[s
     return cases.groupby([*by, "case", "group"], sort=True, observed=True)[list(metrics)].mean().reset_index()
 
 
-def summarise(cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
+def summarise(
+    cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str], plain: Sequence[str] = ()
+) -> "pd.DataFrame":
     """Mean and standard deviation over cases, bootstrap interval over subjects.
 
     Args:
         cases: one row per case, from `over_passes`, with the columns of `by`.
         by: one row of the result each.
         metrics: columns of `cases`; the first says which cases count.
+        plain: columns of which the mean is wanted and no interval.
 
     Returns:
         Sorted by `by`: `by`, `cases` and `subjects` (whose first metric is defined), and for each metric m: `m_mean`,
-        `m_sd` (ddof 1; NaN for one case), `m_low`, `m_high` (NaN for one subject). All intervals share one set of
-        resamples of the subjects in `cases`.
+        `m_sd` (ddof 1; NaN for one case), `m_low`, `m_high` (NaN for one subject); for each plain column p:
+        `p_mean`. All intervals share one set of resamples of the subjects in `cases`.
     """
     import pandas as pd
 
@@ -63,11 +66,15 @@ def summarise(cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str
     for metric in metrics:
         table[f"{metric}_mean"], table[f"{metric}_sd"] = grouped[metric].mean(), grouped[metric].std(ddof=1)
         table[f"{metric}_low"], table[f"{metric}_high"] = _bounds(*_by_subject(cases, by=by, metric=metric))
+    for column in plain:
+        table[f"{column}_mean"] = grouped[column].mean()
     return table.reset_index()
 
 
-def macro(cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
-    """The mean over labels of the mean over cases, a row per `by`; no row when there is one label.
+def macro(
+    cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str], plain: Sequence[str] = ()
+) -> "pd.DataFrame | None":
+    """The mean over labels of the mean over cases, a row per `by`; None when there is one label.
 
     The interval resamples all labels of a subject together; the standard deviation is that of the cases' means over
     labels.
@@ -76,20 +83,23 @@ def macro(cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str]) -
         cases: one row per case and label.
         by: without "label".
         metrics: as in `summarise`.
+        plain: as in `summarise`.
 
     Returns:
         As `summarise`, with `label` = "macro mean".
     """
-    table = summarise(over_labels(cases, by=by, metrics=metrics), by=by, metrics=metrics).set_index(list(by))
     if cases["label"].nunique() < 2:
-        return table.iloc[:0].reset_index().assign(label=MACRO)
-    for metric in metrics:
+        return None
+    per_case = over_labels(cases, by=by, metrics=[*metrics, *plain])
+    table = summarise(per_case, by=by, metrics=metrics, plain=plain).set_index(list(by))
+    for metric in [*metrics, *plain]:
         labels = cases.groupby([*by, "label"], sort=True, observed=True)[metric].mean()
         table[f"{metric}_mean"] = labels.groupby(level=list(by)).mean()
+    for metric in metrics:
         sums, counts = _by_subject(cases, by=[*by, "label"], metric=metric)
-        owners = sums.reset_index("label").index
-        for row in table.index:
-            mine = owners == row
+        owners = table.index.get_indexer(sums.reset_index("label").index)
+        for place, row in enumerate(table.index):
+            mine = owners == place
             low, high = _bounds(sums[mine], counts[mine], averaged=True)
             table.loc[row, [f"{metric}_low", f"{metric}_high"]] = [low[0], high[0]]
     return table.reset_index().assign(label=MACRO)

@@ -29,6 +29,9 @@ ENOUGH_SUBJECTS: Final = 50
 _CHUNK: Final = 256
 """Statistics resampled at once: 10,000 x 256 float64 are 20 MB."""
 
+_WEIGHTS_KEPT: Final = 4_000_000
+"""Weights kept in memory (32 MB); those of more subjects are drawn block by block whenever they are needed."""
+
 
 class Resamples:
     """How often each subject is drawn in each bootstrap resample.
@@ -37,14 +40,25 @@ class Resamples:
         subjects: how many there are.
         resamples: how many resamples.
         seed: of the draw.
+
+    Raises:
+        ValueError: there is no subject.
     """
 
     def __init__(self, subjects: int, *, resamples: int = RESAMPLES, seed: int = BOOTSTRAP_SEED) -> None:
         if subjects < 1:
             raise ValueError(f"{subjects} subjects cannot be resampled; at least one is needed")
-        generator = np.random.Generator(np.random.PCG64(seed))
-        chances = np.full(subjects, 1 / subjects)
-        self.weights: Reals = generator.multinomial(subjects, chances, size=resamples).astype(np.float64)
+        self._subjects, self._resamples, self._seed = subjects, resamples, seed
+        self._kept = list(self._drawn()) if subjects * resamples <= _WEIGHTS_KEPT else None
+
+    def _drawn(self) -> Iterator[Reals]:
+        """The weights (resamples, subjects) in blocks of rows; the same numbers however they are cut."""
+        generator = np.random.Generator(np.random.PCG64(self._seed))
+        chances = np.full(self._subjects, 1 / self._subjects)
+        rows = max(1, _WEIGHTS_KEPT // self._subjects)
+        for start in range(0, self._resamples, rows):
+            size = min(rows, self._resamples - start)
+            yield generator.multinomial(self._subjects, chances, size=size).astype(np.float64)
 
     def means(self, sums: Reals, counts: Reals) -> Iterator[tuple[slice, Reals]]:
         """Replicates of many means, in chunks.
@@ -59,8 +73,14 @@ class Resamples:
         """
         for start in range(0, sums.shape[1], _CHUNK):
             part = slice(start, min(start + _CHUNK, sums.shape[1]))
-            total, size = self.weights @ sums[:, part], self.weights @ counts[:, part]
-            yield part, np.divide(total, size, out=np.full(total.shape, np.nan), where=size > 0)
+            blocks = self._kept if self._kept is not None else self._drawn()
+            yield part, np.concatenate([_means(weights, sums[:, part], counts[:, part]) for weights in blocks])
+
+
+def _means(weights: Reals, sums: Reals, counts: Reals) -> Reals:
+    total, size = weights @ sums, weights @ counts
+    means: Reals = np.divide(total, size, out=np.full(total.shape, np.nan), where=size > 0)
+    return means
 
 
 def interval(replicates: Reals, *, level: float = LEVEL) -> tuple[Reals, Reals]:

@@ -66,8 +66,7 @@ class Store:
         if not rows:
             return None
         data = to_bytes(to_table(rows))
-        path = self.records / part_name(data)
-        return path if path.exists() else write_bytes(path, data)
+        return write_bytes(self.records / part_name(data), data)
 
     def load(self, columns: Iterable[str] | None = None) -> "pd.DataFrame":
         """All records, sorted by (key, label), each (key, label) once.

@@ -54,7 +54,7 @@ def _data_notes(info: RunInfo) -> list[str]:
 
 
 def _outside(frame: "pd.DataFrame", rows: "pd.DataFrame") -> list[str]:
-    strangers = int((~frame["key"].isin(set(rows["key"]))).sum())
+    strangers = int((~frame["key"].isin(rows["key"])).sum())
     return [f"{strangers} records in the store belong to no unit of this run and are not shown."] if strangers else []
 
 

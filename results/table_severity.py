@@ -23,7 +23,8 @@ _SHARED: Final = [column for column in CELL if column != "name"]
 COUNTED: Final = ["scored", "intended", "failed", "missed", "false_positive"]
 """Passes, as `scored.counts` has them."""
 
-_METRICS: Final = ("dice", "delta", "dice_pair", "clean_pair")
+_METRICS: Final = ("dice", "delta")
+_PLAIN: Final = ("dice_pair", "clean_pair")
 
 
 def robustness_by_severity(
@@ -61,7 +62,12 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
     kept, dropped = common(passes[passes["pair"]], within=_SHARED)
     cases = with_pairs(over_passes(kept, by=CELL, metrics=["dice", "dice_clean", "delta"]))
     without_label = [column for column in CELL if column != "label"]
-    table = pd.concat([summarise(cases, by=CELL, metrics=_METRICS), macro(cases, by=without_label, metrics=_METRICS)])
+    table = pd.concat(
+        [
+            summarise(cases, by=CELL, metrics=_METRICS, plain=_PLAIN),
+            macro(cases, by=without_label, metrics=_METRICS, plain=_PLAIN),
+        ]
+    )
     tally = counts(passes, by=CELL).reset_index()
     if tally["label"].nunique() > 1:
         tally = pd.concat([tally, macro_counts(tally, by=without_label)])

@@ -23,7 +23,8 @@ from .table_severity import COUNTED, ordered, retention, scoped, with_pairs
 if TYPE_CHECKING:
     import pandas as pd
 
-_METRICS: Final = ("dice", "delta", "clean", "area", "dice_pair", "clean_pair")
+_METRICS: Final = ("dice", "delta", "area")
+_PLAIN: Final = ("clean", "dice_pair", "clean_pair")
 
 
 def robustness_summary(
@@ -70,7 +71,12 @@ def _scope(
     errors, sentence = corruption_errors(curves, versions=versions, scope=scope, references=references)
     curves = pd.concat([curves, *(all_families(curves, kind) for kind in ("acquisition", "grid"))], ignore_index=True)
     cases = with_pairs(per_case(curves))
-    table = pd.concat([summarise(cases, by=ROW, metrics=_METRICS), macro(cases, by=UNLABELLED, metrics=_METRICS)])
+    table = pd.concat(
+        [
+            summarise(cases, by=ROW, metrics=_METRICS, plain=_PLAIN),
+            macro(cases, by=UNLABELLED, metrics=_METRICS, plain=_PLAIN),
+        ]
+    )
     table = _tally(passes).merge(table, on=ROW, how="left").merge(worst(curves), on=ROW, how="left")
     table = table.assign(retention=retention(table["dice_pair_mean"], table["clean_pair_mean"]))
     table = table.merge(_with_mean(errors), on=["name", "perturbation", "label"], how="left")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mednca_bench.results import statistics
 from mednca_bench.results.statistics import Resamples, bootstrap_mean, interval, small_sample_warning
 
 
@@ -85,3 +86,12 @@ def test_the_warning_names_the_number() -> None:
     assert small_sample_warning(50) is None
     assert "49 subjects" in str(small_sample_warning(49))
     assert "No interval" in str(small_sample_warning(1))
+
+
+def test_weights_drawn_block_by_block_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    sums, counts = rng.random((7, 3)), np.ones((7, 3))
+    ((_, kept),) = Resamples(7, resamples=50).means(sums, counts)
+    monkeypatch.setattr(statistics, "_WEIGHTS_KEPT", 30)
+    ((_, drawn),) = Resamples(7, resamples=50).means(sums, counts)
+    np.testing.assert_array_equal(kept, drawn)
