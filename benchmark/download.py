@@ -61,10 +61,10 @@ def _open(url: str, have: int) -> _Response | None:
     except urllib.error.HTTPError as error:
         if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return None
-        raise BenchError(f"{url}: the server answers {error.code} {error.reason}") from error
+        raise BenchError(f"{url}: the server answers {error.code} {error.reason}; try again later") from error
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", None) or error
-        raise BenchError(f"{url}: cannot be reached ({reason}); no network?") from error
+        raise BenchError(f"{url}: cannot be reached ({reason}); check the network") from error
     return response
 
 

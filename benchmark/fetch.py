@@ -63,7 +63,7 @@ def _download(url: str, archive: Path, *, md5: str) -> None:
     try:
         download(url, part)
     except BenchError as error:
-        raise BenchError(f"{error}; or place the archive by hand at {archive} and run the same command") from error
+        raise BenchError(f"{error}, or place the archive by hand at {archive} and fetch again") from error
     if not _has_md5(part, md5):
         part.unlink()
         raise BenchError(f"{url}: the download's MD5 is not {md5}, so it was deleted; fetch again")
