@@ -61,7 +61,9 @@ def load_checkpoint(path: Path, model: torch.nn.Module, optimiser: torch.optim.O
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError):
+        reached = json.loads(metadata["position"])
+        position = Position(**{**reached, "log": tuple(LogLine(**line) for line in reached["log"])})
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return start  # a damaged checkpoint costs the time since the start, never the run
     weights = _under("model.", tensors)
     if metadata.get("key") != key or set(weights) != set(_own_tensors(model)):
@@ -72,9 +74,7 @@ def load_checkpoint(path: Path, model: torch.nn.Module, optimiser: torch.optim.O
         index, field = name.split(".", 1)
         state.setdefault(int(index), {})[field] = tensor
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    position = json.loads(metadata["position"])
-    log = tuple(LogLine(**line) for line in position.pop("log"))
-    return Position(**position, log=log)
+    return position
 
 
 def _own_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -1,0 +1,47 @@
+"""Suites: frozen, versioned, found by either name."""
+
+import pytest
+
+from mednca_bench import perturbations
+from mednca_bench.benchmark import suite as suite_module
+from mednca_bench.benchmark.errors import UsageProblem
+from mednca_bench.benchmark.suite import SUITES, Suite, find_suite
+
+ROBUSTNESS_V1 = "scale-up scale-down shape shift noise ghosting spike bias-field"
+
+
+def test_a_bare_name_is_the_newest_version(monkeypatch):
+    versions = [Suite(name=f"robustness-v{number}", summary="") for number in (2, 10, 9)]
+    monkeypatch.setattr(suite_module, "SUITES", (*SUITES, *versions))
+    assert find_suite("robustness").name == "robustness-v10"
+    assert find_suite("robustness-v1") == SUITES[1]
+
+
+def test_names_are_unique_and_versioned():
+    names = [suite.name for suite in SUITES]
+    assert len(set(names)) == len(names)
+    assert {suite.family for suite in SUITES} == {"accuracy", "robustness", "efficiency", "paper"}
+    for suite in SUITES:
+        assert find_suite(suite.family) is suite and suite.summary
+
+
+def test_robustness_v1_is_frozen():
+    assert find_suite("robustness-v1").perturbations == tuple((name, 1) for name in ROBUSTNESS_V1.split())
+    assert find_suite("robustness-v1").clean and not find_suite("robustness-v1").efficiency
+
+
+def test_the_paper_suite_is_all_three():
+    paper = find_suite("paper")
+    assert paper.clean and paper.efficiency and paper.perturbations == find_suite("robustness").perturbations
+
+
+def test_every_perturbation_of_a_suite_is_registered_with_its_version():
+    for suite in SUITES:
+        for name, version in suite.perturbations:
+            assert perturbations.get(name).version == version
+
+
+@pytest.mark.parametrize("name", ["robustnes", "robustness-v99", "Robustness "])
+def test_an_unknown_suite_is_answered_with_the_nearest(name):
+    with pytest.raises(UsageProblem, match="did you mean 'robustness.*allowed: accuracy, efficiency"):
+        find_suite(name)
