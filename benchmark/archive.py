@@ -1,7 +1,8 @@
 """Extract a tar archive of files and folders, refusing members that would be written outside the target.
 
-Links are refused altogether: no MSD archive has one, and a chain of innocent links can lead outside. All members are looked at before the first is written. The operating system's own files ("._name", ".DS_Store", which
-the MSD archives contain) are left out.
+Links are refused altogether: no MSD archive has one, and a chain of innocent links can lead outside. All members are
+looked at before the first is written. The operating system's own files ("._name", ".DS_Store", which the MSD archives
+contain) are left out.
 """
 
 import tarfile
