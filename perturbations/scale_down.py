@@ -1,7 +1,7 @@
 """Reduction about the image centre, in plane and isotropic on the model grid; the edge is replicated around it.
 
-Parameter: the factor by which lengths shrink. The same transform as MONAI's `Zoom` with `keep_size=True`, factor < 1
-and `padding_mode="edge"`. Nothing leaves the view.
+Parameter: the factor by which lengths shrink. The same map as PyTorch's `affine_grid` and `grid_sample` with
+`align_corners=False` and `padding_mode="border"`; no smoothing before it. Nothing leaves the view.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ScaleDown(GridPerturbation):
     name = "scale-down"
     version = 1
     summary = "reduced about the image centre"
-    source = "scaling as in Kalkhof et al. 2023 (arXiv 2302.03473); centred on pixel centres like MONAI Zoom"
+    source = "scaling as claimed harmless by Kalkhof et al. 2023 (arXiv 2302.03473)"
     parameter = "factor"
     unit = "times the original length"
     neutral = 1.0

@@ -1,7 +1,7 @@
 """Magnification about the image centre, in plane and isotropic on the model grid.
 
-Parameter: the factor by which lengths grow. The same transform as MONAI's `Zoom` with `keep_size=True` and factor > 1.
-The table ends where 95 % of the train foreground is still in view.
+Parameter: the factor by which lengths grow. The same map as PyTorch's `affine_grid` and `grid_sample` with
+`align_corners=False`. The table ends where 95 % of the train foreground is still in view (see `in_view.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ScaleUp(GridPerturbation):
     name = "scale-up"
     version = 1
     summary = "magnified about the image centre"
-    source = "scaling as in Kalkhof et al. 2023 (arXiv 2302.03473); centred on pixel centres like MONAI Zoom"
+    source = "scaling as claimed harmless by Kalkhof et al. 2023 (arXiv 2302.03473)"
     parameter = "factor"
     unit = "times larger"
     neutral = 1.0

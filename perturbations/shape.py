@@ -24,7 +24,7 @@ class Shape(GridPerturbation):
     name = "shape"
     version = 1
     summary = "squeezed along one drawn in-plane axis"
-    source = "shape change as in Kalkhof et al. 2023 (arXiv 2302.03473), here one axis at a time"
+    source = "shape change as claimed harmless by Kalkhof et al. 2023 (arXiv 2302.03473), here one axis"
     parameter = "factor"
     unit = "times the original length"
     neutral = 1.0

@@ -27,7 +27,7 @@ class Shift(GridPerturbation):
     name = "shift"
     version = 1
     summary = "moved by whole pixels along one drawn axis direction"
-    source = "translation as in Kalkhof et al. 2023 (arXiv 2302.03473), restricted to whole pixels"
+    source = "translation as claimed harmless by Kalkhof et al. 2023 (arXiv 2302.03473), here in whole pixels"
     parameter = "pixels"
     unit = "pixels of the model grid"
     neutral = 0
