@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .run_info import RunInfo
 from .scored import counts, ledger, scopes
-from .table import Table
+from .table import Table, count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def _data_notes(info: RunInfo) -> list[str]:
 
 def _outside(frame: "pd.DataFrame", rows: "pd.DataFrame") -> list[str]:
     strangers = int((~frame["key"].isin(rows["key"])).sum())
-    return [f"{strangers} records in the store belong to no unit of this run and are not shown."] if strangers else []
+    return [f"Not shown, since no unit of this run: {count_of(strangers, 'record')} in the store."] if strangers else []
 
 
 def _failure_notes(rows: "pd.DataFrame", failures: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -64,7 +64,7 @@ def _failure_notes(rows: "pd.DataFrame", failures: Sequence[Mapping[str, Any]]) 
         str(entry["key"]): str(entry.get("error", "unknown")) for entry in failures if entry.get("key") in open_keys
     }
     errors = sorted(Counter(last.values()).items(), key=lambda item: (-item[1], item[0]))
-    notes = [f"{number} units failed: {error}" for error, number in errors[:_ERRORS_SHOWN]]
+    notes = [f"{count_of(number, 'unit')} failed: {error}" for error, number in errors[:_ERRORS_SHOWN]]
     if len(errors) > _ERRORS_SHOWN:
         notes.append(f"{len(errors) - _ERRORS_SHOWN} more kinds of failure are in failures.jsonl.")
     return notes

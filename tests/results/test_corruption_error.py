@@ -59,6 +59,16 @@ def test_hand_worked(fake: ModuleType) -> None:
     assert "relative to unet-paper (weights cccccccc)" in note
 
 
+def test_labels_are_averaged_before_the_ratio(fake: ModuleType) -> None:
+    """Errors 0.2 and 0.4 of the labels against 0.4 and 0.5: CE 0.5 and 0.8, of the mean error 0.3 / 0.45."""
+    parts = [run(fake, {"noise": dice}, label=label) for label, dice in (("one", 0.8), ("two", 0.6))]
+    references = [reference({"noise": dice}, label=label) for label, dice in (("one", 0.6), ("two", 0.5))]
+    table = tables.robustness_summary(pd.concat(parts), references={"r": pd.concat(references)})
+    assert table is not None
+    found = dict(zip(table.frame["label"], table.frame["ce"], strict=True))
+    assert found == pytest.approx({"one": 0.5, "two": 0.8, "macro mean": 2 / 3})
+
+
 @pytest.mark.parametrize(
     "other",
     [{"cases": "a"}, {"split": "test"}, {"perturbation_version": 2}, {"label": "anterior"}],

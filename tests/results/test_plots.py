@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mednca_bench.results import plots, style
+from mednca_bench.results import plot_curves, plots, style
 from mednca_bench.results.atomic import write_text
 from mednca_bench.results.plot_examples import read_examples
 from mednca_bench.results.plot_parameters import dice_against_parameters
@@ -77,6 +77,11 @@ def test_all_figures_are_whole_and_marked(drawn: Drawn) -> None:
         assert panels
         for ax in panels:
             assert "PHANTOM DATA" in [text.get_text() for text in ax.texts]
+
+
+def test_several_values_per_severity_fit_under_a_tick() -> None:
+    assert plot_curves._short((1, 0.25)) == "1, 0.25"
+    assert plot_curves._short("mild") == "mild"
 
 
 def test_no_figure_is_left_to_pyplot(drawn: Drawn) -> None:

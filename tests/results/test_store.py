@@ -137,6 +137,15 @@ def test_a_flipped_bit_is_named(tmp_path: Path, rows: list[dict[str, object]]) -
         Store(tmp_path).load()
 
 
+def test_damaged_units_are_named(tmp_path: Path, fake: ModuleType) -> None:
+    path = write_units(tmp_path, fake.units(cases=2))
+    data = bytearray(path.read_bytes())
+    data[4:40] = bytes(byte ^ 0x5A for byte in data[4:40])
+    path.write_bytes(bytes(data))
+    with pytest.raises(ValueError, match=f"{path} is truncated or damaged"):
+        load_units(tmp_path)
+
+
 def test_foreign_and_newer_parts_are_named(tmp_path: Path, rows: list[dict[str, object]]) -> None:
     store = Store(tmp_path)
     part = store.append(rows)

@@ -263,7 +263,20 @@ def test_records_outside_the_plan_are_not_shown_but_counted(fake: ModuleType) ->
     plan = pd.DataFrame([fake.identity()])
     assert row_of(tables.accuracy(frame_of(rows), plan))["dice_mean"] == pytest.approx(0.9)
     notes = present(tables.data(frame_of(rows), plan)).notes
-    assert "1 records in the store belong to no unit of this run and are not shown." in notes
+    assert "Not shown, since no unit of this run: 1 record in the store." in notes
+
+
+def test_a_case_that_one_model_lacks_at_a_severity_is_left_out_there(fake: ModuleType) -> None:
+    rows = []
+    for model in ("med-nca", "unet-small"):
+        for case in ("a", "b"):
+            shared = {"model": model, "case": case, "group": case}
+            rows.append(fake.record(0.9, **shared))
+            if (model, case) != ("unet-small", "b"):
+                rows.append(fake.record(0.5, perturbation="noise", kind="acquisition", severity=2, **shared))
+    table = present(tables.robustness_by_severity(frame_of(rows)))
+    assert set(table.frame.loc[table.frame["severity"] == 2, "cases"]) == {1}
+    assert "Left out, since not every model has a score: 1 case of a severity." in table.notes
 
 
 def test_a_perturbed_pass_without_its_clean_partner_is_left_out_and_said(fake: ModuleType) -> None:
@@ -329,3 +342,12 @@ def test_markdown_is_safe_and_csv_has_six_digits(fake: ModuleType) -> None:
     table = present(tables.accuracy(frame_of(rows)))
     assert "| a\\|b &lt;script> c |" in table.markdown()
     assert "0.666667" in table.csv()
+
+
+def test_many_kinds_of_failure_are_cut_short(fake: ModuleType) -> None:
+    plan = [fake.identity(case=f"case {n}") for n in range(13)]
+    failures = [{"key": unit["key"], "error": f"error {n}"} for n, unit in enumerate(plan) if n]
+    rows = frame_of([plan[0] | fake.measured(0.9)])
+    notes = present(tables.data(rows, pd.DataFrame(plan), failures=failures)).notes
+    assert notes[-1] == "2 more kinds of failure are in failures.jsonl."
+    assert len([note for note in notes if note.startswith("1 unit failed")]) == 10
