@@ -126,7 +126,7 @@ def _update(model: Segmenter, optimiser: torch.optim.Optimizer, run: TrainingRun
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         raise BenchError(
             f"training of {recipe.model} (recipe {recipe.name}, seed {run.seed}) diverged at update {update}: "
-            f"loss {float(loss):.4g}, gradient norm {float(norm):.4g}; use another --seed or a recipe with clipping"
+            f"loss {loss.item():.4g}, gradient norm {norm.item():.4g}; use another --seed or a recipe with clipping"
         )
     optimiser.step()
     return LogLine(

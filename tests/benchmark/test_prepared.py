@@ -1,4 +1,4 @@
-"""Prepared cases: equal to what preprocessing gives, computed once, rebuilt when damaged, keyed by what changes them."""
+"""Prepared cases: what preprocessing gives, computed once, rebuilt when damaged, keyed by what changes them."""
 
 import errno
 from pathlib import Path

@@ -77,7 +77,7 @@ def test_the_models_input_is_slices_of_one_size():
     image, recipe = volume(5, (2, 9, 8, 5)), Preprocess(size=(16, 12))
     slices = model_input(image, recipe)
     assert slices.shape == (5, 2, 16, 12) and slices.dtype == np.float32 and slices.flags.c_contiguous
-    assert 0 <= slices.min() and slices.max() <= 1
+    assert slices.min() >= 0 and slices.max() <= 1
     expected = warp(normalise(image)[1], resize_map((9, 8), (16, 12)), (16, 12))
     np.testing.assert_array_equal(slices[3, 1], expected[:, :, 3])
 

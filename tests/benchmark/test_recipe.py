@@ -39,7 +39,7 @@ def test_there_is_a_quick_recipe_for_every_model(model):
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest():
-    with pytest.raises(UsageProblem, match="unknown recipe 'quik'; did you mean 'quick'.*paper-hippocampus"):
+    with pytest.raises(UsageProblem, match=r"unknown recipe 'quik'; did you mean 'quick'\? .*paper-hippocampus"):
         recipe_for("quik", "med-nca")
 
 

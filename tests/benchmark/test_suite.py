@@ -43,5 +43,5 @@ def test_every_perturbation_of_a_suite_is_registered_with_its_version():
 
 @pytest.mark.parametrize("name", ["robustnes", "robustness-v99", "Robustness "])
 def test_an_unknown_suite_is_answered_with_the_nearest(name):
-    with pytest.raises(UsageProblem, match="did you mean 'robustness.*allowed: accuracy, efficiency"):
+    with pytest.raises(UsageProblem, match=r"did you mean 'robustness.*allowed: accuracy, efficiency"):
         find_suite(name)
