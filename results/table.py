@@ -69,12 +69,17 @@ def heading(task: str, split: str, *, phantom: bool) -> str:
 
 
 def _grid(rows: "pd.DataFrame") -> list[str]:
-    def line(cells: list[str]) -> str:
-        return f"| {' | '.join(cells)} |"
-
+    """A Markdown table whose columns line up, so that it can be read as plain text too."""
     head = [escape(str(column)) for column in rows.columns]
-    rule = ["---" if column in _WORDS else "---:" for column in rows.columns]
     body = [[escape(str(cell)) for cell in row] for row in rows.itertuples(index=False)]
+    widths = [max(map(len, cells)) for cells in zip(head, *body, strict=True)]
+    left = [column in _WORDS for column in rows.columns]
+    rule = ["-" * width if flush else "-" * (width - 1) + ":" for width, flush in zip(widths, left, strict=True)]
+
+    def line(cells: list[str]) -> str:
+        padded = (c.ljust(w) if flush else c.rjust(w) for c, w, flush in zip(cells, widths, left, strict=True))
+        return f"| {' | '.join(padded)} |"
+
     return [line(head), line(rule), *(line(row) for row in body)]
 
 
