@@ -62,5 +62,4 @@ def test_every_severity_keeps_the_train_foreground_in_view(name: str, foreground
         for drawn in product(*(values[key] for key in family.drawn)):
             params = {family.parameter: family.magnitude(severity), **dict(zip(family.drawn, drawn, strict=True))}
             fraction = fraction_in_view(foreground, family.pull_back(params, shape=(64, 64)))
-            print(f"{name} {params}: {fraction:.4f} in view")
             assert fraction >= LEAST, f"{name} {params} leaves {fraction:.3f} of the foreground in view"
