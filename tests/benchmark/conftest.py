@@ -121,7 +121,12 @@ def plugin(registries: None) -> Path:
 
 @pytest.fixture
 def contestant(plugin: Path, tmp_path: Path) -> Callable[..., "Contestant"]:
-    """Make an untrained model into a contestant: contestant("threshold", size=(8, 8), labels="classes")."""
+    """Make an untrained model into a contestant: contestant("threshold", size=(8, 8), labels="classes").
+
+    An NCA gets random weights, since a fresh one answers 0 everywhere.
+    """
+    import torch
+
     from mednca_bench import models
     from mednca_bench.benchmark.recipe import recipe_for
     from mednca_bench.benchmark.trained import contestant as from_file
@@ -133,6 +138,11 @@ def contestant(plugin: Path, tmp_path: Path) -> Callable[..., "Contestant"]:
         train_cases = changes.pop("train_cases", [])
         content = recipe.as_dict() | changes
         model = models.build(name, out_channels=outputs, seed=seed, **recipe.options)
+        if model.stochastic:
+            noise = torch.Generator().manual_seed(seed)
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.add_(0.1 * torch.randn(parameter.shape, generator=noise))
         metadata = {"recipe": content, "labels": labels, "seed": seed, "train_cases": train_cases}
         path = tmp_path / f"{name}-{outputs}-{seed}.safetensors"
         path.write_bytes(to_bytes(model, metadata=metadata))
