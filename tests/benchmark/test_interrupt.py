@@ -1,0 +1,46 @@
+"""Deferred Ctrl-C: held back inside the block, as usual outside it."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from mednca_bench.benchmark.interrupt import deferred_interrupt
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_and_does_not_stop_the_block(number):
+    before = signal.getsignal(number)
+    with deferred_interrupt() as interrupted:
+        assert not interrupted()
+        os.kill(os.getpid(), number)
+        assert interrupted()
+    assert signal.getsignal(number) is before
+
+
+def test_handlers_come_back_after_an_error():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(RuntimeError, match="inside"), deferred_interrupt():
+        raise RuntimeError("inside")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_outside_the_block_ctrl_c_is_a_keyboard_interrupt():
+    with deferred_interrupt():
+        pass
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_in_another_thread_the_block_runs_as_it_is():
+    seen = []
+
+    def work() -> None:
+        with deferred_interrupt() as interrupted:
+            seen.append((interrupted(), signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(False, signal.getsignal(signal.SIGINT))]
