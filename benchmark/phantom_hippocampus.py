@@ -65,12 +65,12 @@ def _rotation(angles: Array) -> Array:
 def draw_subject(rng: np.random.Generator) -> Subject:
     """Draw a subject's anatomy."""
     size = np.exp(rng.normal(0.0, 0.07))
-    turn = _rotation(rng.normal(0.0, np.deg2rad(5.0), 3))
-    place = rng.normal(0.0, (1.0, 1.2, 1.0))
+    turn = _rotation(rng.normal(0.0, np.deg2rad(4.0), 3))
+    place = rng.normal(0.0, (0.8, 1.0, 0.8))
     line = (_LINE * size + rng.normal(0.0, 0.5, _LINE.shape)) @ turn.T + place
     radius = _RADIUS * size * np.exp(rng.normal(0.0, 0.06, _RADIUS.shape))
     others = []
-    for _ in range(6):
+    for _ in range(5):
         start = rng.uniform((-17, -25, -17), (17, 25, 17))
         steps = rng.normal(0.0, 1.0, 3) + rng.normal(0.0, 0.5, (3, 3))
         steps *= rng.uniform(6.0, 9.0) / np.linalg.norm(steps, axis=1, keepdims=True)
@@ -100,7 +100,7 @@ def _anatomy(subject: Subject, where: Array, *, rng: np.random.Generator) -> tup
     image = tissue.paint(image, tissue.membership(stem), _STEM)
 
     # A white rim all around, then the cleft of fluid over the side away from the stem, then the body itself.
-    image = tissue.paint(image, 0.85 * tissue.membership(body - 1.2), _WHITE)
+    image = tissue.paint(image, 0.95 * tissue.membership(body - 1.5), _WHITE)
     cleft, _ = tissue.tube(where, line + np.array([-1.6, 1.2, 0.6]), radius + 0.2)
     image = tissue.paint(image, tissue.membership(cleft), _FLUID)
     image = tissue.paint(image, tissue.membership(body), _GREY)
@@ -126,7 +126,7 @@ def volume(seed: int, *, subject: int, side: int) -> tuple[Image, Label]:
     where = tissue.coordinates((nx, ny, nz), SPACING)
     image, label = _anatomy(shared, where, rng=rng)
     image = image * tissue.bias((nx, ny, nz), strength=0.10, rng=rng)
-    image = tissue.rician(image, sigma=0.05, rng=rng)
+    image = tissue.rician(image, sigma=0.045, rng=rng)
     return _stored(image, rng=rng), label
 
 

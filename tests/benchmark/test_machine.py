@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mednca_bench.benchmark import machine as described
 from mednca_bench.benchmark.machine import (
     LASTING,

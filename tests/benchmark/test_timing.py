@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mednca_bench.benchmark import timing, timing_cases, timing_memory, timing_process, timing_work
 from mednca_bench.benchmark.errors import BenchError
 from mednca_bench.benchmark.machine import LASTING, machine
