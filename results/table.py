@@ -99,8 +99,10 @@ def number(value: Any, digits: int, *, sign: bool = False) -> str:
 
 
 def spread(mean: Any, sd: Any, digits: int) -> str:
-    """`mean ± sd`."""
-    return MISSING if math.isnan(mean) else f"{number(mean, digits)} ± {number(sd, digits)}"
+    """`mean ± sd`; the mean alone where one case has no spread."""
+    return (
+        number(mean, digits) if math.isnan(mean) or math.isnan(sd) else f"{number(mean, digits)} ± {number(sd, digits)}"
+    )
 
 
 def estimate(mean: Any, low: Any, high: Any, digits: int, *, sign: bool = False) -> str:
