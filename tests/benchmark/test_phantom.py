@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -201,6 +202,20 @@ def test_a_complete_phantom_is_used_again_and_another_is_not_overwritten(
     monkeypatch.setattr(phantom, "VERSION", phantom.VERSION + 1)
     with pytest.raises(BenchError, match=r"generated with version \d+ instead of \d+; delete it"):
         phantom.make(tmp_path, kind="prostate", subjects=3, shape=SMALL)
+
+
+def test_a_phantom_finished_by_another_process_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.rename
+
+    def beaten(source: Path, target: Path) -> None:
+        other = source.with_name("other")
+        shutil.copytree(source, other)
+        rename(other, target)
+        rename(source, target)  # fails: the folder is there and not empty
+
+    monkeypatch.setattr(phantom.os, "rename", beaten)
+    assert verify(phantom.make(tmp_path, kind="prostate", subjects=3, shape=SMALL)) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["Phantom05_Prostate"]
 
 
 def test_a_folder_that_is_no_phantom_is_left_alone(tmp_path: Path) -> None:
