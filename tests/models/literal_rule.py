@@ -1,8 +1,8 @@
 """The update rule of Med-NCA written down literally: oracle of the engine and yardstick of its speed.
 
 As the authors' code goes about it: channels-last states, at every step a transpose to channels-first, reflect-padded
-convolutions, concatenation, transpose back, two linear layers on all cells, mask, addition, and the image channels put in
-front again. Any float type, any device, differentiable by autograd.
+convolutions, concatenation, transpose back, two linear layers on all cells, mask, addition, and the image channels put
+in front again. Any float type, differentiable by autograd. Masks are given, not drawn within.
 """
 
 from collections.abc import Sequence
@@ -24,20 +24,29 @@ def masks(streams: Sequence[int], *, steps: int, height: int, width: int, limit:
     return lanes.flatten(-2)[..., :width].movedim(1, 0)[..., None].bool()
 
 
-def literal_steps(rule: Rule, state: Tensor, fires: Tensor) -> Tensor:
-    """Apply one step per mask to (B, H, W, C)."""
+def literal_steps(rule: Rule, state: Tensor, fires: Tensor, *, turned: bool = True) -> Tensor:
+    """Apply one step per mask to (B, H, W, C).
+
+    The authors swap axes 1 and 3 to get channels first, so their convolutions see a grid turned over its diagonal; the
+    kernels are turned to match. `turned=False` only moves the channels, which torch's convolutions handle faster.
+    """
     image = rule.shape.image
-    reach = (rule.shape.reach,) * 4
+    axes = (0, 3, 2, 1) if turned else (0, 3, 1, 2)
+    back = (0, 3, 2, 1) if turned else (0, 2, 3, 1)
+    kernels = [weight.transpose(2, 3).contiguous() if turned else weight for weight in (rule.p0.weight, rule.p1.weight)]
     for mask in fires:
-        first = state.permute(0, 3, 1, 2)
-        padded = functional.pad(first, reach, mode="reflect")
-        seen_a = functional.conv2d(padded, rule.p0.weight, rule.p0.bias)
-        seen_b = functional.conv2d(padded, rule.p1.weight, rule.p1.bias)
-        perception = torch.cat((first, seen_a, seen_b), 1).permute(0, 2, 3, 1)
+        first = state.permute(axes)
+        seen_a = functional.conv2d(_reflected(first, rule), kernels[0], rule.p0.bias)
+        seen_b = functional.conv2d(_reflected(first, rule), kernels[1], rule.p1.bias)
+        perception = torch.cat((first, seen_a, seen_b), 1).permute(back)
         update = rule.fc1(functional.relu(rule.fc0(perception))) * mask.to(state.dtype)
-        fresh = (first + update.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        fresh = (first + update.permute(axes)).permute(back)
         state = torch.cat((state[..., :image], fresh[..., image:]), -1)
     return state
+
+
+def _reflected(first: Tensor, rule: Rule) -> Tensor:
+    return functional.pad(first, (rule.shape.reach,) * 4, mode="reflect")
 
 
 def literal_logits(model: MedNCA, image: Tensor, keys: Sequence[FireKey]) -> Tensor:
