@@ -7,7 +7,6 @@ every few seconds, so a kill costs at most what was computed since the last part
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,7 @@ from typing import Any, TypeVar
 from ..results.store import Store
 from .errors import BenchError
 from .evaluate import Job, JobResult, run_job
-from .interrupt import deferred_interrupt
+from .interrupt import deaf_children, deferred_interrupt
 from .plan import Unit
 from .plugins import load_plugins
 from .progress import progress
@@ -56,7 +55,6 @@ def executor(*, jobs: int, threads: int, plugins: Sequence[Path] = ()) -> Abstra
 
 
 def _start_worker(threads: int, plugins: tuple[Path, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what to do
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _set_threads(threads)
     load_plugins(plugins)
@@ -136,7 +134,8 @@ def _results(jobs: Sequence[Job], pool: Executor, *, window: int, stop: Callable
     running: set[Future[JobResult]] = set()
     while True:
         while not stop() and len(running) < window and (job := next(waiting, None)) is not None:
-            running.add(pool.submit(run_job, job))
+            with deaf_children():  # a pool starts its workers when it is given work
+                running.add(pool.submit(run_job, job))
         if not running:
             return
         finished, running = wait(running, return_when=FIRST_COMPLETED)

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from mednca_bench.benchmark.interrupt import deferred_interrupt
+from mednca_bench.benchmark.interrupt import deaf_children, deferred_interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -44,3 +46,24 @@ def test_in_another_thread_the_block_runs_as_it_is():
     thread.start()
     thread.join()
     assert seen == [(False, signal.getsignal(signal.SIGINT))]
+
+
+def test_a_process_started_deaf_does_not_hear_ctrl_c():
+    script = "import signal, time; print(signal.getsignal(signal.SIGINT), flush=True); time.sleep(60)"
+    with deaf_children():
+        deaf = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    hearing = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with deaf, hearing:
+        for child in (deaf, hearing):
+            assert child.stdout is not None and child.stdout.readline()
+            child.send_signal(signal.SIGINT)
+        assert hearing.wait(timeout=30) != 0
+        assert deaf.poll() is None
+        deaf.kill()
+
+
+def test_a_signal_that_comes_while_children_start_is_not_lost():
+    with deferred_interrupt() as interrupted:
+        with deaf_children():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted()
