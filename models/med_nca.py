@@ -23,6 +23,7 @@ from .nca_rule import HIDDEN, KERNEL, Rule, RuleShape
 from .nca_training import advance_training
 
 COARSE, FINE = range(2)
+SPARSE_DEVICES = ("cpu",)  # where stepping only the firing cells pays; elsewhere dense convolutions
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -141,7 +142,7 @@ class MedNCA(Segmenter):
         rule = self.levels[level]
         assert isinstance(rule, Rule)
         weights = rule.weights()
-        if state.device.type != "cpu":
+        if state.device.type not in SPARSE_DEVICES:
             return advance_dense(state, weights, self.rule_shape, bits)
         if state.requires_grad or weights.look.requires_grad:
             return advance_training(state, weights, self.rule_shape, bits)

@@ -41,10 +41,11 @@ def spans(count: int, *, size: int) -> list[slice]:
 
 
 class Pieces:
-    """Working space for pieces of up to `size` cells."""
+    """Working space for pieces of up to `size` cells, by default `PIECE`."""
 
-    def __init__(self, shape: RuleShape, *, dtype: torch.dtype, size: int = PIECE) -> None:
+    def __init__(self, shape: RuleShape, *, dtype: torch.dtype, size: int | None = None) -> None:
         channels = shape.channels
+        size = size or PIECE
         self.size = size
         self.channels = channels
         self.near = torch.empty(size * shape.kernel, shape.kernel * channels, dtype=dtype)

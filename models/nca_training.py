@@ -70,7 +70,7 @@ class _Steps(Function):
     ) -> Tensor:
         weights = RuleWeights(look, first, bias, second)
         tape = Tape(state, weights, shape, bits, keep=keep)
-        ctx.save_for_backward(state if not keep else look.new_empty(0), look, first, bias, second)
+        ctx.save_for_backward(state, look, first, bias, second)
         ctx.shape, ctx.bits, ctx.tape = shape, bits, tape if keep else None
         return tape.cells.inner.clone()
 

@@ -82,7 +82,9 @@ def segresnet(name: str, *, in_channels: int, out_channels: int, init_filters: i
         ValueError: if `init_filters` is not a positive multiple of 8, the number of groups.
     """
     if init_filters < 1 or init_filters % SEGRESNET_GROUPS:
-        raise ValueError(f"model {name!r}: init_filters is {init_filters}; it must be a multiple of {SEGRESNET_GROUPS}")
+        raise ValueError(
+            f"model {name!r}: init_filters is {init_filters}; it must be a positive multiple of {SEGRESNET_GROUPS}"
+        )
     from monai.networks.nets.segresnet import SegResNet
 
     network = SegResNet(spatial_dims=2, init_filters=init_filters, in_channels=in_channels, out_channels=out_channels)

@@ -112,15 +112,16 @@ def _header(data: bytes, source: str) -> dict[str, Any]:
     """Read the metadata of a safetensors file."""
     try:
         (length,) = struct.unpack_from("<Q", data)
-        words: dict[str, Any] = json.loads(
-            json.loads(data[HEADER_BYTES : HEADER_BYTES + length])["__metadata__"][ENTRY]
-        )
+        text = json.loads(data[HEADER_BYTES : HEADER_BYTES + length])["__metadata__"][ENTRY]
+        words = dict(json.loads(text))
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{source}: not a weights file of mednca-bench, or truncated") from error
     if words.get("format") != FORMAT or words.get("version") != VERSION:
         raise ValueError(
             f"{source}: format {words.get('format')!r} version {words.get('version')!r}; expected {VERSION}"
         )
+    if not isinstance(words.get("metadata"), dict):
+        raise ValueError(f"{source}: its metadata is not an object")
     return words
 
 
