@@ -144,10 +144,10 @@ def check_global_random_state(model: Segmenter) -> None:
     """Neither inference nor training reads or changes the global random states of torch and numpy."""
     image, keys = example(model, batch=1, height=16, width=16)
     target = image[:, :1].repeat(1, model.out_channels, 1, 1)
-    before = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+    before = torch.get_rng_state(), np.random.get_state(legacy=True)[1]  # noqa: NPY002
     _logits(model, image, keys)
     model.training_logits(image, target, key=TrainKey(seed=0, update=0))
-    after = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+    after = torch.get_rng_state(), np.random.get_state(legacy=True)[1]  # noqa: NPY002
     assert torch.equal(before[0], after[0]), f"{model.name}: torch's global random state changed"
     assert np.array_equal(before[1], after[1]), f"{model.name}: numpy's global random state changed"
 

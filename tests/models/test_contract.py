@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from mednca_bench.models import build, contract, names
 from mednca_bench.models.base import FireKey, Segmenter, TrainKey
 from mednca_bench.models.contract import awakened, check_model
-from torch import Tensor, nn
-from torch.nn import functional
 
 
 @pytest.mark.parametrize("name", names())
@@ -108,7 +109,7 @@ def test_use_of_the_global_random_state_is_found() -> None:
 
 def test_weights_that_do_not_come_back_are_found() -> None:
     """The file holds another model's tensors than the name makes."""
-    with pytest.raises(ValueError, match="unknown to the model|missing"):
+    with pytest.raises(ValueError, match=r"unknown to the model|missing"):
         contract.check_saved(Broken())
 
 

@@ -5,35 +5,16 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from literal_rule import literal_logits, literal_steps, masks
-from made import keys, made, made_rule
+from made import keys, made, made_rule, situations
+from torch import Tensor
+
 from mednca_bench.models import build, fire, nca_inference, nca_step
 from mednca_bench.models.contract import EXACT, FLIP, awakened
 from mednca_bench.models.med_nca import MedNCA
 from mednca_bench.models.nca_dense import advance_dense
 from mednca_bench.models.nca_inference import advance
 from mednca_bench.models.nca_rule import RuleShape
-from torch import Tensor
-
-
-@st.composite
-def situations(draw: st.DrawFn) -> dict[str, Any]:
-    """A rule's shape, a batch's size, a number of steps and a fire rate."""
-    kernel = draw(st.sampled_from([3, 3, 5, 7]))
-    image = draw(st.integers(1, 3))
-    least = kernel // 2 + 1  # reflection needs this many cells
-    return {
-        "shape": RuleShape(
-            channels=draw(st.integers(image + 1, 9)), hidden=draw(st.integers(1, 20)), kernel=kernel, image=image
-        ),
-        "batch": draw(st.integers(1, 3)),
-        "height": draw(st.integers(least, 9)),
-        "width": draw(st.integers(least, 9)),
-        "steps": draw(st.integers(1, 4)),
-        "rate": draw(st.sampled_from([0.001, 0.2, 0.5, 0.9, 1.0])),
-        "seed": draw(st.integers(0, 99)),
-    }
 
 
 def run(situation: dict[str, Any], *, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

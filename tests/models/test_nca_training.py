@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from literal_rule import literal_steps, masks
-from made import made, made_rule
+from made import made, made_rule, situations
+from torch import Tensor
+
 from mednca_bench.models import fire, nca_step, nca_tape, nca_training
 from mednca_bench.models.nca_rule import Rule, RuleShape, RuleWeights
 from mednca_bench.models.nca_training import advance_training
-from test_nca_inference import situations
-from torch import Tensor
 
 
 def gradients(rule: Rule, start: Tensor, final: Tensor, cotangent: Tensor) -> list[Tensor]:

@@ -3,10 +3,11 @@
 import pytest
 import torch
 from made import made
+from torch import nn
+
 from mednca_bench.models import build
 from mednca_bench.models.base import parameter_count
 from mednca_bench.models.unets import ConvolutionalSegmenter
-from torch import nn
 
 
 @pytest.mark.parametrize(("name", "count"), [("unet", 36_950_273), ("unet-small", 479_244), ("segresnet", 394_977)])

@@ -8,11 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
 from mednca_bench.models import build, names
 from mednca_bench.models.base import Segmenter
 from mednca_bench.models.weights import ENTRY, digest, from_bytes, load, to_bytes
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 
 
 def small() -> Segmenter:
