@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,7 @@ class Broken(Segmenter):
             "looks at its place": lambda: logits + torch.arange(len(image))[:, None, None, None],
             "counts its calls": lambda: logits + self.calls,
             "counts threads": lambda: logits + torch.get_num_threads(),
+            "draws globally with numpy": lambda: logits + 0 * np.random.rand(),  # noqa: NPY002
             "draws globally": lambda: logits + 0 * torch.rand(()),
         }.get(self.fault, lambda: logits)()
 
@@ -105,6 +107,12 @@ def test_a_broken_law_is_found(fault: str, check: Callable[[Segmenter], None]) -
 def test_use_of_the_global_random_state_is_found() -> None:
     with torch.random.fork_rng(devices=[]), pytest.raises(AssertionError, match="torch's global random state"):
         contract.check_global_random_state(Broken("draws globally"))
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        with pytest.raises(AssertionError, match="numpy's global random state"):
+            contract.check_global_random_state(Broken("draws globally with numpy"))
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
 
 
 def test_weights_that_do_not_come_back_are_found() -> None:
