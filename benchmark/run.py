@@ -24,7 +24,8 @@ from .progress import progress, say
 from .provenance import check_same_data, describe, write_run
 from .request import Request, channel_of, find_task, trainings
 from .task import Task
-from .trained import contestant, trained
+from .trained import contestant
+from .training_pool import trained_all
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ def run(request: Request) -> Outcome:
             "--split train scores the cases the models are trained on; choose another --split, or --allow-train-cases "
             "to score them all the same"
         )
-    _set_threads(request)
-    contestants = [contestant(path) for path in request.weights] or [trained(t) for t in trainings(request, task)]
+    contestants = _contestants(request, task)
     watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
     chosen = conditions(request.suite, only=request.perturbations, draws=request.draws)
     plan = plan_units(request, task, cases, contestants, chosen)
@@ -122,6 +122,15 @@ def run(request: Request) -> Outcome:
     return outcome
 
 
+def _contestants(request: Request, task: Task) -> list[Contestant]:
+    import torch
+
+    if request.weights:
+        return [contestant(path) for path in request.weights]
+    torch.set_num_threads(request.threads)
+    return trained_all(trainings(request, task), jobs=request.jobs, threads=request.threads, plugins=request.plugins)
+
+
 def plan_units(
     request: Request,
     task: Task,
@@ -147,7 +156,9 @@ def unit_rows(plan: Sequence[Unit], *, task: Task, part: str) -> list[dict[str, 
 def announce(task: Task, part: str) -> None:
     """Say what data is used, and loudly if it is not real."""
     if task.phantom:
-        say("PHANTOM DATA: no real data was found, so a generated phantom is used; its scores say nothing about MRI.")
+        built_in = task.root.is_relative_to(cache_root())
+        why = "no real data was found, so a generated phantom is used" if built_in else "this task is generated"
+        say(f"PHANTOM DATA: {why}; its scores say nothing about MRI.")
     used = task.split.used(task.ids)
     say(f"{task.name} in {task.root}: {', '.join(f'{name} {count}' for name, count in used.items())}; scoring {part}")
     unassigned = task.split.unassigned(task.ids)
@@ -211,12 +222,6 @@ def _examples(
 
     case = CaseCache(cache_root() / "volumes").get(cases[0].files, task=task, channel=channel_of(request, task))
     write_examples(folder, case, contestants, chosen, task=task)
-
-
-def _set_threads(request: Request) -> None:
-    import torch
-
-    torch.set_num_threads(request.jobs * request.threads)  # training has the machine to itself
 
 
 def _require_writable(folder: Path) -> None:

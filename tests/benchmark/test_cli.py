@@ -1,6 +1,7 @@
 """The command line's frame: help without heavy imports, errors as one line with the right exit code."""
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,13 @@ def test_help_lists_every_command_with_its_summary(capsys):
 def test_every_command_can_be_imported_and_has_help(capsys, command):
     assert left_with(command, "-h") == 0
     assert capsys.readouterr().out.startswith(f"Usage: mednca-bench {command} ")
+
+
+def test_the_shell_completes_commands():
+    asked = {"_MEDNCA_BENCH_COMPLETE": "bash_complete", "COMP_WORDS": "mednca-bench r", "COMP_CWORD": "1"}
+    script = "from mednca_bench.benchmark.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | asked, capture_output=True, text=True)
+    assert done.stdout.split() == ["plain,run", "plain,report"]
 
 
 def test_version(capsys):

@@ -34,8 +34,15 @@ def test_the_papers_unet_recipe_and_what_it_does_not_publish():
 def test_there_is_a_quick_recipe_for_every_model(model):
     found = recipe_for("quick", model)
     assert (found.name, found.model, found.size) == ("quick", model, (64, 64))
-    assert found.updates and found.epochs is None
     models.build(model, **found.options)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_length_is_given_in_updates_or_in_epochs(name):
+    for model in ("med-nca", "med-nca-16", "unet"):
+        found = recipe_for(name, model)
+        assert (found.updates is None) != (found.epochs is None)
+        assert found.total_updates(1000) > 0
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest():

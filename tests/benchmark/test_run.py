@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 from mednca_bench.benchmark import run as run_module
 from mednca_bench.benchmark import timing
 from mednca_bench.benchmark.errors import BenchError, UsageProblem
+from mednca_bench.benchmark.phantom import make as make_phantom
 from mednca_bench.benchmark.request import Request, find_task
 from mednca_bench.benchmark.run import run, run_folder
 from mednca_bench.benchmark.suite import find_suite
@@ -108,6 +109,19 @@ def test_labels_per_class(request_of):
     assert outcome.computed == 6 and len(records) == 12 and set(records["label"]) == {"Anterior", "Posterior"}
 
 
+def test_one_modality_of_several_and_both_its_labels(request_of, tmp_path):
+    """The prostate's form: two modalities, anisotropic voxels, native size other than the model's."""
+    root = make_phantom(tmp_path, kind="prostate", seed=0, subjects=3, shape=(24, 20, 3))
+    records = {}
+    for channel in (None, "ADC"):
+        request = request_of(data=str(root), labels="classes", channel=channel, out=tmp_path / f"run-{channel}")
+        records[channel] = Store(run(request).folder).load()
+    assert set(records[None]["label"]) == {"PZ", "TZ"} and set(records[None]["phantom"]) == {True}
+    native = records[None][records[None]["grid"] == "native"]
+    assert set(native["voxels"]) == {24 * 20 * 3}
+    assert set(records[None]["key"]).isdisjoint(records["ADC"]["key"])
+
+
 def test_scoring_training_cases_is_refused_before_training(request_of, monkeypatch):
     def never(*arguments: object) -> None:
         raise AssertionError("trained")
@@ -185,6 +199,13 @@ def test_cases_of_no_part_are_announced(request_of, capsys):
     assert "train 4 of 4, val 0 of 0, test 1 of 1; scoring test" in said
     assert "5 cases on disk are in no part of the split and are not used: case_006, case_007" in said
     assert "PHANTOM" not in said
+
+
+def test_a_phantom_is_announced_with_the_reason(request_of, tmp_path, capsys):
+    for place, reason in (("cache", "no real data was found"), ("data", "this task is generated")):
+        root = make_phantom(tmp_path / place, kind="prostate", seed=0, subjects=3, shape=(16, 16, 2))
+        run_module.announce(find_task(None, str(root)), "test")
+        assert capsys.readouterr().err.splitlines()[-2].startswith(f"PHANTOM DATA: {reason}")
 
 
 def test_efficiency_times_every_model_as_it_is_used(request_of, monkeypatch):
