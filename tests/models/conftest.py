@@ -1,13 +1,9 @@
-"""One thread per test: tests may share the machine. Also makes the oracles beside the tests importable."""
+"""One thread per test: tests may share the machine."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import philox_reference as reference
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from mednca_bench.models import fire
 from mednca_bench.models.fire_cache import MaskCache
 from mednca_bench.models.keys import FireKey, TrainKey
+from tests.models import philox_reference as reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "fire-masks.md"
 EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

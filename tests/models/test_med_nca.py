@@ -5,8 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from literal_rule import literal_steps, masks
-from made import keys, made
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,6 +13,8 @@ from mednca_bench.models.base import TrainKey, parameter_count
 from mednca_bench.models.contract import awakened
 from mednca_bench.models.med_nca import MedNCA
 from mednca_bench.models.nca_rule import Rule
+from tests.models.literal_rule import literal_steps, masks
+from tests.models.made import keys, made
 
 
 def nca(name: str = "med-nca-16", **options: object) -> MedNCA:

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given, settings
-from literal_rule import literal_logits, literal_steps, masks
-from made import keys, made, made_rule, situations
 from torch import Tensor
 
 from mednca_bench.models import build, fire, nca_inference, nca_step
@@ -15,6 +13,8 @@ from mednca_bench.models.med_nca import MedNCA
 from mednca_bench.models.nca_dense import advance_dense
 from mednca_bench.models.nca_inference import advance
 from mednca_bench.models.nca_rule import RuleShape
+from tests.models.literal_rule import literal_logits, literal_steps, masks
+from tests.models.made import keys, made, made_rule, situations
 
 
 def run(situation: dict[str, Any], *, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

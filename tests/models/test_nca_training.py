@@ -6,13 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from literal_rule import literal_steps, masks
-from made import made, made_rule, situations
 from torch import Tensor
 
 from mednca_bench.models import fire, nca_step, nca_tape, nca_training
 from mednca_bench.models.nca_rule import Rule, RuleShape, RuleWeights
 from mednca_bench.models.nca_training import advance_training
+from tests.models.literal_rule import literal_steps, masks
+from tests.models.made import made, made_rule, situations
 
 
 def gradients(rule: Rule, start: Tensor, final: Tensor, cotangent: Tensor) -> list[Tensor]:

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from made import made
 from torch import nn
 
 from mednca_bench.models import build
 from mednca_bench.models.base import parameter_count
 from mednca_bench.models.unets import ConvolutionalSegmenter
+from tests.models.made import made
 
 
 @pytest.mark.parametrize(("name", "count"), [("unet", 36_950_273), ("unet-small", 479_244), ("segresnet", 394_977)])
