@@ -156,7 +156,8 @@ _SHOWN = ("name", "model", "options", "size", "batch", "updates", "epochs", "lea
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
     options = row["options"]
-    length = f"{row['updates']} updates" if row["updates"] else f"{row['epochs']} epochs"
+    limits = [f"{row[unit]} {unit}" for unit in ("epochs", "updates") if row[unit]]
+    length = " or ".join(limits)
     return {
         "name": row["name"],
         "model": row["model"],

@@ -109,9 +109,11 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 @_data_options
 @click.option("--model", default="med-nca", show_default=True, help="Model to train.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Training seed.")
-@click.option("--threads", type=click.IntRange(1), help="Threads. Default: one per core.")
+@click.option(
+    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads; they enter the weights."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Copy the weights here.")
-def train(model: str, seed: int, threads: int | None, out: Path | None, **given: Any) -> None:
+def train(model: str, seed: int, threads: int, out: Path | None, **given: Any) -> None:
     """Train one model on the train part of a task; killed and run again, it goes on from its last checkpoint."""
     _load_plugins(given["plugins"])
     _known_models((model,))
@@ -123,7 +125,7 @@ def train(model: str, seed: int, threads: int | None, out: Path | None, **given:
     from .suite import find_suite
     from .trained import trained
 
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(threads)
     names = ("task", "data", "channel", "labels", "recipe")
     request = Request(
         suite=find_suite("accuracy"), models=(model,), seeds=(seed,), **{name: given[name] for name in names}

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 LINE_SECONDS = 10.0
+_bars = True
 
 
 class Meter(Protocol):
@@ -23,10 +24,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def lines_only() -> None:
+    """Show no bars in this process from now on: several processes write to the same terminal."""
+    global _bars
+    _bars = False
+
+
 @contextmanager
 def progress(title: str, *, total: int, done: int = 0) -> Iterator[Meter]:
     """Show the progress of `total` steps, `done` of which need no work."""
-    if sys.stderr.isatty():
+    if _bars and sys.stderr.isatty():
         with _bar(title, total=total, done=done) as meter:
             yield meter
     else:

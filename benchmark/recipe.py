@@ -25,8 +25,8 @@ class Recipe:
         size: slice size (H, W) in pixels.
         intensity: see `Preprocess`.
         batch: slices per update.
-        updates: optimiser steps; exactly one of `updates` and `epochs` is set.
-        epochs: passes over all training slices.
+        updates: optimiser steps, at most.
+        epochs: passes over all training slices, at most. One of the two is set, or both.
         learning_rate: of Adam, at its highest.
         betas: of Adam.
         schedule: "exponential" multiplies the learning rate by `decay` after each update, "cosine" lets it fall to 0.
@@ -52,9 +52,10 @@ class Recipe:
 
     def total_updates(self, slices: int) -> int:
         """Optimiser steps for a training set of that many slices."""
-        if self.updates is not None:
-            return self.updates
-        return (self.epochs or 0) * -(-slices // self.batch)
+        limits = [] if self.updates is None else [self.updates]
+        if self.epochs is not None:
+            limits.append(self.epochs * -(-slices // self.batch))
+        return min(limits)
 
     def preprocess(self, labels: Literal["merged", "classes"]) -> Preprocess:
         """The preprocessing the model is trained and scored with."""
@@ -75,7 +76,8 @@ def _quick(model: str) -> Recipe:
             model=model,
             options={"steps": 16},
             batch=16,
-            epochs=12,
+            updates=2800,
+            epochs=14,
             learning_rate=1.6e-3,
             betas=(0.5, 0.5),
             schedule="cosine",
@@ -85,7 +87,8 @@ def _quick(model: str) -> Recipe:
         name="quick",
         model=model,
         batch=16,
-        epochs=8,
+        updates=2000,
+        epochs=10,
         learning_rate=1e-4 if model == "unet" else 5e-3,
         betas=(0.9, 0.99),
         schedule="cosine",
