@@ -62,7 +62,7 @@ def describe_plan(request: Request) -> str:
             note = f"to be trained first, {_clock(train_cost)}"
             lines.append(_line(training.recipe.model, passes, passes, note, cost))
     total = scoring + max(*training_costs, sum(training_costs) / request.jobs)  # trained beside each other
-    lines.append(f"about {_clock(total)} in all on this machine with {request.jobs} workers, into {folder}")
+    lines.append(f"about {_clock(total)} in all on this machine, {request.jobs} at a time, into {folder}")
     return "\n".join(lines)
 
 

@@ -35,7 +35,7 @@ def test_before_the_first_run_everything_is_to_do(request_of, tmp_path):
     )
     assert re.search(r"threshold: 126 units, 0 done, 126 to do in \d+ s \(to be trained first, \d+ s\)", text)
     assert re.search(r"med-nca-16: 252 units, 0 done, 252 to do", text)
-    assert text.endswith(f"in all on this machine, into {tmp_path / 'run'}")
+    assert text.endswith(f"in all on this machine, 1 at a time, into {tmp_path / 'run'}")
     assert not (tmp_path / "run").exists() and not (tmp_path / "cache/weights").exists()
 
 

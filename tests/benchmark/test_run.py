@@ -126,7 +126,7 @@ def test_scoring_training_cases_is_refused_before_training(request_of, monkeypat
     def never(*arguments: object) -> None:
         raise AssertionError("trained")
 
-    monkeypatch.setattr(run_module, "trained", never)
+    monkeypatch.setattr(run_module, "trained_all", never)
     with pytest.raises(UsageProblem, match=r"--split train scores the cases .*--allow-train-cases"):
         run(request_of(part="train"))
 

@@ -19,7 +19,7 @@ from mednca_bench.benchmark.errors import BenchError
 from mednca_bench.benchmark.recipe import Recipe
 from mednca_bench.benchmark.slices import PreparedCase, SliceSet
 from mednca_bench.benchmark.train import TrainingRun, dice_bce, learning_rate, train, validation_dice
-from mednca_bench.models.base import Segmenter
+from mednca_bench.models.base import Segmenter, TrainKey
 from mednca_bench.models.weights import digest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -123,6 +123,27 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     one, again, other = (finished(the_run(tmp_path / name, seed=seed)) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
     assert one == again
     assert one[0] != other[0]
+
+
+def test_every_update_has_slices_and_randomness_of_its_own_seed_and_number(tmp_path):
+    def seen(seed: int) -> list[tuple[object, float]]:
+        run, batches = the_run(tmp_path / str(seed), model="threshold", seed=seed), []
+        model = fresh(run)
+        whole = model.training_logits
+
+        def spy(image, target, *, key):
+            batches.append((key, float(image.double().sum())))
+            return whole(image, target, key=key)
+
+        model.training_logits = spy
+        train(model, run)
+        return batches
+
+    zero, three = seen(0), seen(3)
+    assert [key for key, _ in zero] == [TrainKey(seed=0, update=u) for u in range(6)]
+    assert [key for key, _ in three] == [TrainKey(seed=3, update=u) for u in range(6)]
+    assert [total for _, total in zero] != [total for _, total in three]
+    assert len({total for _, total in zero}) == 6
 
 
 def test_gradients_are_clipped_to_the_recipes_norm(tmp_path):

@@ -71,7 +71,7 @@ def test_channels_are_chosen_by_name_in_any_case_or_number(msd_folder: Folder) -
         assert one.sha256 != both.sha256
     with pytest.raises(UsageProblem, match=r"no channel 'ACD'; did you mean 'ADC'\? allowed: 0 T2, 1 ADC"):
         read(folder, channel="ACD")
-    with pytest.raises(UsageProblem, match="no channel '2'.*allowed: 0 T2, 1 ADC"):
+    with pytest.raises(UsageProblem, match=r"no channel '2'.*allowed: 0 T2, 1 ADC"):
         channel_index(2, task=open_task(folder.root))
 
 
