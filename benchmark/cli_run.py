@@ -188,6 +188,8 @@ def _known_perturbations(names: tuple[str, ...]) -> None:
 
 
 def _weights(given: tuple[str, ...]) -> tuple[Path, ...]:
+    if "reference" in given:
+        raise UsageProblem("--weights reference: this release ships no reference weights; use train or name a file")
     paths = tuple(Path(word) for word in dict.fromkeys(given) if word != "train")
     if paths and "train" in given:
         raise UsageProblem("--weights train and --weights PATH do not go together; name files only, or train all")

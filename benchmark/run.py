@@ -16,6 +16,7 @@ from ..results.store import Store, write_units
 from .cache import CaseCache
 from .condition import Condition, conditions
 from .errors import BenchError, UsageProblem
+from .examples import write_examples
 from .execute import execute, executor, make_jobs
 from .locations import cache_root
 from .plan import Contestant, Context, PlannedCase, Unit, units
@@ -24,6 +25,7 @@ from .progress import progress, say
 from .provenance import check_same_data, describe, write_run
 from .request import Request, channel_of, find_task, trainings
 from .task import Task
+from .timing_suite import time_models
 from .trained import contestant
 from .training_pool import trained_all
 
@@ -92,9 +94,9 @@ def run(request: Request) -> Outcome:
             "--split train scores the cases the models are trained on; choose another --split, or --allow-train-cases "
             "to score them all the same"
         )
-    contestants = _contestants(request, task)
-    watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
     chosen = conditions(request.suite, only=request.perturbations, draws=request.draws)
+    contestants = _contestants(request, task) if chosen else [contestant(path) for path in request.weights]
+    watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
     plan = plan_units(request, task, cases, contestants, chosen)
     seeds = {"train": list(request.seeds), "draws": request.draws, "fire": request.fire_seeds}
     description = describe(
@@ -110,10 +112,11 @@ def run(request: Request) -> Outcome:
     write_run(folder, description)
     write_units(folder, unit_rows(plan, task=task, part=request.part))
     outcome = _score(request, task, folder, plan)
+    first = CaseCache(cache_root() / "volumes").get(cases[0].files, task=task, channel=channel_of(request, task))
     if request.suite.efficiency:
-        _time_models(request, folder, contestants, task, cases)
+        time_models(request, folder, task=task, case=first, contestants=contestants)
     if chosen:
-        _examples(request, task, folder, cases, contestants, chosen)
+        write_examples(folder, first, contestants, chosen, task=task)
     write_run(
         folder,
         description,
@@ -183,45 +186,6 @@ def _score(request: Request, task: Task, folder: Path, plan: Sequence[Unit]) -> 
         with executor(jobs=request.jobs, threads=request.threads, plugins=request.plugins) as pool:
             computed, failed = execute(jobs, pool, store, width=request.jobs, done=found)
     return Outcome(folder, computed, failed, found, time.monotonic() - started)
-
-
-def _time_models(
-    request: Request, folder: Path, contestants: Sequence[Contestant], task: Task, cases: Sequence[PlannedCase]
-) -> None:
-    from .timing import TimingRequest, measure_efficiency
-
-    image = CaseCache(cache_root() / "volumes").get(cases[0].files, task=task, channel=channel_of(request, task)).image
-    with progress("timing", total=len(contestants)) as meter:
-        for found in contestants:
-            measure_efficiency(
-                TimingRequest(
-                    model=found.model,
-                    in_channels=image.shape[0],
-                    out_channels=len(label_names(task.labels, found.preprocess)),
-                    size=found.preprocess.size,
-                    slices=image.shape[3],
-                    threads=request.jobs * request.threads,
-                    weights=found.path,
-                    out=folder / "efficiency",
-                    label=f"{found.model}-{found.recipe}-s{found.train_seed}",
-                    plugins=request.plugins,
-                )
-            )
-            meter.advance(note=found.model)
-
-
-def _examples(
-    request: Request,
-    task: Task,
-    folder: Path,
-    cases: Sequence[PlannedCase],
-    contestants: Sequence[Contestant],
-    chosen: Sequence[Condition],
-) -> None:
-    from .examples import write_examples
-
-    case = CaseCache(cache_root() / "volumes").get(cases[0].files, task=task, channel=channel_of(request, task))
-    write_examples(folder, case, contestants, chosen, task=task)
 
 
 def _require_writable(folder: Path) -> None:

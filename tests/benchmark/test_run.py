@@ -9,7 +9,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from mednca_bench.benchmark import run as run_module
-from mednca_bench.benchmark import timing
+from mednca_bench.benchmark import timing_suite
 from mednca_bench.benchmark.errors import BenchError, UsageProblem
 from mednca_bench.benchmark.phantom import make as make_phantom
 from mednca_bench.benchmark.request import Request, find_task
@@ -210,12 +210,21 @@ def test_a_phantom_is_announced_with_the_reason(request_of, tmp_path, capsys):
 
 def test_efficiency_times_every_model_as_it_is_used(request_of, monkeypatch):
     timed = []
-    monkeypatch.setattr(timing, "measure_efficiency", timed.append)
+    monkeypatch.setattr(timing_suite, "measure_efficiency", timed.append)
+    monkeypatch.setattr(run_module, "trained_all", None)  # no time depends on the weights' values
     outcome = run(request_of("efficiency", models=("threshold", "med-nca-16"), jobs=1, threads=2))
     assert (outcome.computed, outcome.found) == (0, 0)
     assert [wanted.model for wanted in timed] == ["threshold", "med-nca-16"]
     wanted = timed[1]
     assert (wanted.size, wanted.slices, wanted.in_channels, wanted.out_channels) == ((16, 16), 5, 1, 1)
-    assert (wanted.threads, wanted.out, wanted.label) == (2, outcome.folder / "efficiency", "med-nca-16-tiny-s0")
-    assert wanted.weights.is_file()
+    assert (wanted.threads, wanted.out, wanted.label) == (2, outcome.folder / "efficiency", "med-nca-16-tiny")
+    assert wanted.weights is None and wanted.options == {"steps": 2}
     assert not (outcome.folder / "examples.npz").exists()
+
+
+def test_given_weights_are_timed_as_they_are(request_of, contestant, monkeypatch):
+    timed = []
+    monkeypatch.setattr(timing_suite, "measure_efficiency", timed.append)
+    path = contestant("med-nca-16").path
+    run(request_of("efficiency", weights=(path,)))
+    assert [(wanted.model, wanted.weights) for wanted in timed] == [("med-nca-16", path)]
