@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .errors import BenchError
 from .execute import executor
-from .interrupt import deferred_interrupt
+from .interrupt import deaf_children, deferred_interrupt
 from .plan import Contestant
 from .progress import lines_only
 from .trained import Training, existing, trained
@@ -42,7 +42,8 @@ def _together(missing: Sequence[Training], *, width: int, threads: int, plugins:
         deferred_interrupt() as interrupted,
         executor(jobs=width, threads=threads, plugins=plugins) as pool,
     ):
-        running = {pool.submit(_train_quietly, training) for training in missing}
+        with deaf_children():  # the parent tells them to stop, once it has heard of it
+            running = {pool.submit(_train_quietly, training) for training in missing}
         unfinished: set[Future[None]] = running
         while unfinished and not interrupted():
             _, unfinished = wait(unfinished, timeout=POLL_SECONDS)
