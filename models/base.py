@@ -67,7 +67,7 @@ class Segmenter(nn.Module, abc.ABC):
         if self.stochastic and keys is not None and len(keys) != image.shape[0]:
             raise ValueError(f"model {self.name!r}: {len(keys)} keys for a batch of {image.shape[0]} images")
         height, width = image.shape[-2:]
-        image = image.to(next(self.parameters()).dtype)
+        image = image.to(next((each.dtype for each in self.parameters()), image.dtype))
         logits = self.segment(self.padded(image), keys=keys or ())
         return logits[..., :height, :width]
 
@@ -123,5 +123,5 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Give the device of a network's parameters."""
-    return next(model.parameters()).device
+    """Give the device of a network's parameters; the CPU for one without any."""
+    return next((each.device for each in model.parameters()), torch.device("cpu"))

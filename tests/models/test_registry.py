@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 import torch
 
 from mednca_bench import models
 from mednca_bench.models import ModelEntry, build, entry, names, register
+from mednca_bench.models.base import FireKey, Segmenter, device_of
 from mednca_bench.models.weights import digest
 
 
@@ -64,3 +66,16 @@ def test_weights_depend_on_the_seed_alone() -> None:
 def test_importing_the_table_imports_no_torch() -> None:
     code = "import sys, mednca_bench.models; sys.exit('torch' in sys.modules or 'monai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_model_without_parameters_segments() -> None:
+    class Bright(Segmenter):
+        def segment(self, image: torch.Tensor, *, keys: Sequence[FireKey]) -> torch.Tensor:
+            return image - 0.5
+
+        def macs(self, height: int, width: int) -> int:
+            return 0
+
+    image = torch.linspace(0, 1, 64).view(1, 1, 8, 8)
+    model = Bright("bright", in_channels=1, out_channels=1, options={})
+    assert torch.equal(model(image), image - 0.5) and device_of(model).type == "cpu"
