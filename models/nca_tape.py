@@ -10,7 +10,7 @@ from .nca_grid import Cells, Grid
 from .nca_rule import RuleShape, RuleWeights
 from .nca_step import Pieces, Schedule, take_step
 
-PERCEPTION_BYTES = 2**27  # perceptions kept by one level; each saves its step a seventh of the time
+PERCEPTION_BYTES = 2**28  # perceptions kept by one level; each saves its step a seventh of the time
 
 
 class Tape:

@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tests.perf.engine_sheet import Row
 from tests.perf.engine_work import SGEMM_SIDE, Variant, Work, peak_megabytes, sgemm
 
-LITERAL_GIGABYTES = 8  # free memory the literal rule needs to train on 20 x 64 x 64 cells for 64 steps
+LITERAL_GIGABYTES = 12  # free memory the literal rule needs to train on 20 x 64 x 64 cells for 64 steps
 THREADS = [1, 2]
 
 
