@@ -6,6 +6,7 @@ other than it found it: the package draws from generators that are passed in, an
 
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Generator
@@ -30,6 +31,8 @@ hypothesis.settings.load_profile("repeatable")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before a test module is imported: matplotlib reads it then, child processes inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: Ctrl-C would reach no test
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tempfile.TemporaryDirectory(prefix="mednca-bench-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(home.cleanup)
     environment = pytest.MonkeyPatch()
