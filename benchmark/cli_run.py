@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,6 +65,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 
     A run can be stopped at any moment; the same command goes on from there. Exit code 1 if a unit failed.
     """
+    from .machine import usable_cores
     from .suite import find_suite
 
     found = find_suite(suite)
@@ -81,7 +81,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
         models=models,
         weights=weights,
         seeds=tuple(dict.fromkeys(given["seeds"])) or (0,),
-        jobs=given["jobs"] or min(8, len(os.sched_getaffinity(0))),
+        jobs=given["jobs"] or min(8, usable_cores()),
         plugins=plugins,
         channel=given["channel"],
         **{name: given[name] for name in (

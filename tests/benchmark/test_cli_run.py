@@ -1,6 +1,7 @@
 """`run`, `train` and `report` as typed, in one process and without plots; end_to_end/ has the whole of it."""
 
 import json
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -73,13 +74,13 @@ def error(outcome: tuple[int, str, str], *, code: int) -> str:
 
 
 def test_defaults(asked, monkeypatch):
-    monkeypatch.setattr(cli_run.os, "sched_getaffinity", lambda pid: set(range(3)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(3)))
     request = asked(model="", recipe="")
     assert request.suite.name == "robustness-v1" and request.models == ("med-nca", "unet-small")
     assert (request.recipe, request.part, request.labels) == ("quick", "test", "merged")
     assert (request.seeds, request.draws, request.fire_seeds, request.jobs, request.threads) == ((0,), 1, 1, 3, 1)
     assert (request.out, request.limit, request.allow_train_cases) == (None, None, False)
-    monkeypatch.setattr(cli_run.os, "sched_getaffinity", lambda pid: set(range(64)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)))
     assert asked().jobs == 8
 
 
