@@ -17,7 +17,7 @@ from torch import Tensor
 from .nca_grid import Cells, run_numbers
 from .nca_rule import RuleShape, RuleWeights
 from .nca_step import Pieces, spans
-from .nca_tape import Tape
+from .nca_tape import Kept, Tape
 
 
 class Backward:
@@ -59,23 +59,23 @@ class Backward:
         runs = run_numbers(self.tape.schedule.grid, cells)
         through = gradient.new_empty(len(index), 3 * channels)
         for part in spans(len(index), size=self.pieces.size):
-            self._piece(runs[part], kept[part], gradient[part], through[part])
+            self._piece(runs[part], kept, part, gradient[part], through[part])
         self.own.index_copy_(0, index, own.add_(through[:, :channels]))
         passed = self.passed.flat.index_select(0, cells)
         self.passed.flat.index_copy_(0, cells, passed.add_(through[:, channels:]))
 
-    def _piece(self, runs: Tensor, kept: Tensor, gradient: Tensor, through: Tensor) -> None:
+    def _piece(self, runs: Tensor, kept: Kept, part: slice, gradient: Tensor, through: Tensor) -> None:
         """Add a piece's part of the weights' gradients; write its gradient of the perception to `through`."""
         weights, channels = self.weights, self.shape.channels
-        if kept.shape[1] == channels:
-            perception = self.pieces.look(self.tape.cells, runs, kept, weights)
+        if kept.seen is None:
+            perception = self.pieces.look(self.tape.cells, runs, kept.old[part], weights)
             near = self.pieces.near[: runs.numel()].view(len(runs), -1)
         else:
-            perception, near = kept, self.tape.cells.gather(runs, out=self.pieces.near)
-        hidden = self.pieces.think(perception, weights)
+            perception, near = kept.seen[part], self.tape.cells.gather(runs, out=self.pieces.near)
+        hidden = self.pieces.think(perception, weights) if kept.thought is None else kept.thought[part]
         self.second.addmm_(hidden.t(), gradient)
         before = torch.mm(gradient, weights.second.t(), out=self.hidden[: len(gradient)])
-        before.mul_(hidden.sign_())  # the ReLU: 0 or 1, as hidden is not negative
+        torch.ops.aten.threshold_backward.grad_input(before, hidden, 0, grad_input=before)  # the ReLU
         self.first.addmm_(perception.t(), before)
         self.bias.add_(before.sum(0))
         torch.mm(before, weights.first.t(), out=through)

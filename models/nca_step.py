@@ -73,9 +73,9 @@ class Pieces:
         torch.mm(near, weights.look, out=perception[:, self.channels :])
         return perception
 
-    def think(self, perception: Tensor, weights: RuleWeights) -> Tensor:
-        """Give the hidden layer (n, hidden) after its ReLU, valid until the next call."""
-        hidden = self.hidden[: len(perception)]
+    def think(self, perception: Tensor, weights: RuleWeights, *, out: Tensor | None = None) -> Tensor:
+        """Give the hidden layer (n, hidden) after its ReLU, in `out` or else valid until the next call."""
+        hidden = self.hidden[: len(perception)] if out is None else out
         return torch.addmm(weights.bias, perception, weights.first, out=hidden).relu_()
 
 
@@ -88,6 +88,7 @@ def take_step(
     old: Tensor,
     fresh: Tensor,
     seen: Tensor | None = None,
+    thought: Tensor | None = None,
 ) -> None:
     """Move the state on by one step, in place.
 
@@ -99,11 +100,12 @@ def take_step(
         old: their (n, C) numbers before the step.
         fresh: (n, C), receives their numbers after the step; may be `old` itself.
         seen: (n, 3C), receives their perception.
+        thought: (n, hidden), receives their hidden layer.
     """
     runs = run_numbers(state.grid, index)
     for part in spans(len(index), size=pieces.size):
-        out = None if seen is None else seen[part]
-        perception = pieces.look(state, runs[part], old[part], weights, out=out)
-        torch.addmm(old[part], pieces.think(perception, weights), weights.second, out=fresh[part])
+        perception = pieces.look(state, runs[part], old[part], weights, out=None if seen is None else seen[part])
+        hidden = pieces.think(perception, weights, out=None if thought is None else thought[part])
+        torch.addmm(old[part], hidden, weights.second, out=fresh[part])
     state.flat.index_copy_(0, index, fresh)
     state.reflect()

@@ -108,7 +108,11 @@ def test_image_channels_never_change() -> None:
 
 
 class TestBfloat16:
-    """The reduced precision has a bound of its own; labels rarely differ."""
+    """The reduced precision has a bound of its own, with products of either type; labels rarely differ."""
+
+    @pytest.fixture(autouse=True, params=[True, False], ids=["bfloat16 products", "float32 products"])
+    def products(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(nca_inference, "multiplies_bfloat16", lambda: request.param)
 
     def test_stays_near_float32(self) -> None:
         image = made(2, 1, 32, 32)
@@ -136,6 +140,7 @@ class TestBfloat16:
         with torch.no_grad():
             whole = model(image, keys=keys(1))
             monkeypatch.setattr(nca_inference, "PIECE_BFLOAT16", 7)
+            monkeypatch.setattr(nca_step, "PIECE", 7)
             cut = model(image, keys=keys(1))
         torch.testing.assert_close(cut, whole, rtol=0.05, atol=0.01)
 

@@ -83,28 +83,40 @@ def test_piece_size_changes_nothing(monkeypatch: pytest.MonkeyPatch, piece: int)
 def kept_by(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> list[Tensor]:
     """Engine's result for one situation with a memory budget changed."""
     with monkeypatch.context() as patch:
-        patch.setattr(nca_tape if name == "PERCEPTION_BYTES" else nca_training, name, value)
+        patch.setattr(nca_tape if name == "SPARED_BYTES" else nca_training, name, value)
         return both(LEVEL | {"height": 9, "width": 8, "steps": 10}, dtype=torch.float32)[0]
 
 
 def test_memory_budgets_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept and what is computed again are the same numbers, bit for bit; segments only add in another order."""
-    free = kept_by(monkeypatch, "PERCEPTION_BYTES", 2**40)
+    free = kept_by(monkeypatch, "SPARED_BYTES", 2**40)
     for budget in (0, 70_000):
-        assert all(map(torch.equal, free, kept_by(monkeypatch, "PERCEPTION_BYTES", budget)))
+        assert all(map(torch.equal, free, kept_by(monkeypatch, "SPARED_BYTES", budget)))
     for ours, theirs in zip(free, kept_by(monkeypatch, "KEPT_BYTES", 0), strict=True):
         assert relative(ours, theirs) < 1e-5
 
 
-def test_tape_keeps_replaced_numbers_and_what_perceptions_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+PERCEPTION = 16 * 3 * 4 * 4  # bytes: cells, concatenated thrice, channels, float32
+HIDDEN = 16 * 3 * 4  # bytes: cells, width, float32
+
+
+@pytest.mark.parametrize(
+    ("budget", "perceptions", "hidden"),
+    [(0, 0, 0), (2 * PERCEPTION + 1, 2, 0), (4 * PERCEPTION, 4, 0), (4 * PERCEPTION + 3 * HIDDEN, 4, 3), (2**20, 4, 4)],
+)
+def test_tape_keeps_replaced_numbers_then_perceptions_then_hidden_layers(
+    monkeypatch: pytest.MonkeyPatch, budget: int, perceptions: int, hidden: int
+) -> None:
     shape = RuleShape(channels=4, hidden=3, kernel=3, image=1)
     bits = fire.draw([1], steps=4, height=4, width=4, limit=65536)
+    bits &= 15  # what lies beyond the width is unspecified, but counts in the estimate of the bytes
     state, weights = made(1, 4, 4, 4), made_rule(shape).weights()
-    perception = 16 * 3 * 4 * 4  # bytes: cells, concatenated thrice, channels, float32
-    monkeypatch.setattr(nca_tape, "PERCEPTION_BYTES", 2 * perception + 1)
+    monkeypatch.setattr(nca_tape, "SPARED_BYTES", budget)
     with torch.no_grad():
         tape = nca_tape.Tape(state, weights, shape, bits, keep=True)
-        assert [tuple(kept.shape) for kept in tape.kept] == [(16, 12), (16, 12), (16, 4), (16, 4)]
+        assert all(tuple(kept.old.shape) == (16, 4) for kept in tape.kept)
+        assert [kept.seen is not None for kept in tape.kept] == [step < perceptions for step in range(4)]
+        assert [kept.thought is not None for kept in tape.kept] == [step < hidden for step in range(4)]
         for step in reversed(range(4)):
             tape.undo(tape.schedule.firing(step)[1])
     torch.testing.assert_close(tape.cells.inner, state, rtol=0, atol=0)
