@@ -1,8 +1,8 @@
 """Expected calibration error from stored bins: how far predicted probabilities are from the share of true voxels.
 
 ECE = sum over bins of |sum of p - true voxels| / all voxels (Guo et al., "On Calibration of Modern Neural Networks",
-ICML 2017; here of the probability of the label, 15 equal bins). All voxels of the scored grid count, so most of it is easy
-background and the number is small; it is comparable between models on the same grid only.
+ICML 2017; here of the probability of the label, 15 equal bins). All voxels of the scored grid count, so most of it is
+easy background and the number is small; it is comparable between models on the same grid only.
 """
 
 from typing import TYPE_CHECKING

@@ -13,7 +13,7 @@ SIGNIFICANT_DIGITS: Final = 6
 """Of floats in CSV files."""
 
 
-_WORDS: Final = ("Model", "Label", "Perturbation")
+_WORDS: Final = ("Model", "Label", "Perturbation", "Family", "Against", "Condition", "Metric", "Significant", "Flips")
 """Columns set flush left; numbers are set flush right."""
 
 
