@@ -70,6 +70,14 @@ def compared(rows: "pd.DataFrame", *, reference: str | None = None) -> "pd.DataF
     return pd.concat([_corrected(part) for _, part in tested.groupby("family", sort=False)], ignore_index=True)
 
 
+def clean_family(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """The family `models, clean` alone, as `compared` gives it."""
+    import pandas as pd
+
+    tested = pd.DataFrame([_tested(comparison) for comparison in _clean(rows)])
+    return tested if tested.empty else _corrected(tested)
+
+
 def reference_model(names: list[str], reference: str | None = None) -> str:
     """The model that others are compared with."""
     if reference is not None:

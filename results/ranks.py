@@ -68,11 +68,10 @@ def ranked(scores: Reals, *, higher: bool) -> Reals:
         >>> ranked(np.array([0.5, 0.9, np.nan, 0.9]), higher=True).tolist()
         [3.0, 1.0, nan, 1.0]
     """
-    from scipy.stats import rankdata
-
     # Means of the same cases in another arrangement differ in the last bits; they are equal.
-    rounded = np.round(-scores if higher else scores, 12)
-    return np.asarray(rankdata(rounded, method="min", axis=-1, nan_policy="omit"), dtype=np.float64)
+    worse = np.round(-scores if higher else scores, 12)
+    better_than = worse[..., None, :] < worse[..., :, None]
+    return np.where(np.isnan(worse), np.nan, 1.0 + better_than.sum(axis=-1))
 
 
 def _ranks(values: Reals, groups: npt.ArrayLike, *, higher: bool) -> Ranks:

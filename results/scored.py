@@ -39,7 +39,7 @@ def ledger(
     """One row per intended pass.
 
     Args:
-        frame: records with metrics, from `results.load`.
+        frame: records with metrics, from `results.load`; a ledger is given back as it is.
         intended: identity columns of every intended unit and label; without it, or if empty, what was scored.
         failed: keys of units with a failed attempt.
 
@@ -47,6 +47,8 @@ def ledger(
         Sorted by (key, label): the identity columns, `state`, the metrics of `frame`, `name` (the model as tables show
         it), `scored`, `failed` (tried, and not scored since).
     """
+    if "scored" in frame.columns:
+        return frame
     values = ["state", *(metric.name for metric in METRICS if metric.name in frame.columns)]
     if intended is None or intended.empty:
         rows = frame[[*IDENTITY, *values]]

@@ -9,15 +9,32 @@ from . import load
 from .atomic import write_text
 from .reference_records import shipped
 from .run_info import RunInfo, read_run_info
+from .scored import ledger
 from .store import Store, load_units
 from .table import Table
-from .table_accuracy import accuracy
+from .table_accuracy import accuracy, accuracy_details
 from .table_data import data
 from .table_efficiency import efficiency, read_efficiency
+from .table_pairwise import pairwise
+from .table_ranks import rank_conventions, ranks
+from .table_seeds import training_seeds
 from .table_severity import robustness_by_severity
 from .table_summary import robustness_summary
 
-__all__ = ["accuracy", "build", "data", "efficiency", "robustness_by_severity", "robustness_summary", "write"]
+__all__ = [
+    "accuracy",
+    "accuracy_details",
+    "build",
+    "data",
+    "efficiency",
+    "pairwise",
+    "rank_conventions",
+    "ranks",
+    "robustness_by_severity",
+    "robustness_summary",
+    "training_seeds",
+    "write",
+]
 
 
 def build(run_folder: str | Path) -> dict[str, Table]:
@@ -33,10 +50,16 @@ def build(run_folder: str | Path) -> dict[str, Table]:
     failures = Store(folder).failures()
     failed = {str(entry["key"]) for entry in failures if "key" in entry}
     info = read_run_info(folder)
+    rows = ledger(frame, intended, failed=failed)
     tables = (
-        accuracy(frame, intended, failed=failed),
-        robustness_summary(frame, intended, failed=failed, references=shipped()),
-        robustness_by_severity(frame, intended, failed=failed),
+        accuracy(rows),
+        accuracy_details(rows),
+        robustness_summary(rows, references=shipped()),
+        robustness_by_severity(rows),
+        pairwise(rows),
+        ranks(rows),
+        rank_conventions(rows),
+        training_seeds(rows),
         efficiency(read_efficiency(folder), info=info),
         data(frame, intended, failures=failures, info=info),
     )
