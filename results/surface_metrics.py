@@ -53,8 +53,7 @@ def surface_metrics(frame: "pd.DataFrame") -> dict[str, Reals]:
     both = forward + backward
     size = _segment_sums(both, start)
     raw = {"hd95_raw": np.fmax(*either), "assd_raw": ratio(_segment_sums(distance * both, start), size)}
-    state = frame["state"].to_numpy(dtype=object)
-    one_sided = (state == "missed") | (state == "false_positive")
+    one_sided = ((frame["state"] == "missed") | (frame["state"] == "false_positive")).to_numpy()
     imputed = {
         name.removesuffix("_raw"): np.where(one_sided, real(frame, "diagonal_mm"), value) for name, value in raw.items()
     }

@@ -5,12 +5,11 @@ Each is a pure function of the run folder's files: the same records in another o
 
 from pathlib import Path
 
-from . import load
 from .atomic import write_text
+from .compact import compact
 from .reference_records import shipped
 from .run_info import RunInfo, read_run_info
 from .scored import ledger
-from .store import Store, load_units
 from .table import Table
 from .table_accuracy import accuracy, accuracy_details
 from .table_data import data
@@ -45,12 +44,10 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         ValueError: a file of the run is damaged; names it and the remedy.
     """
     folder = Path(run_folder)
-    frame = load(folder)
-    intended = load_units(folder)
-    failures = Store(folder).failures()
-    failed = {str(entry["key"]) for entry in failures if "key" in entry}
+    run = compact(folder)
+    failed = {entry["key"] for entry in run.failures if "key" in entry}
     info = read_run_info(folder)
-    rows = ledger(frame, intended, failed=failed)
+    rows = ledger(run.frame, run.intended, failed=failed)
     tables = (
         accuracy(rows),
         accuracy_details(rows),
@@ -61,7 +58,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         rank_conventions(rows),
         training_seeds(rows),
         efficiency(read_efficiency(folder), info=info),
-        data(frame, intended, failures=failures, info=info),
+        data(run.frame, run.intended, failures=run.failures, info=info),
     )
     return {table.name: table for table in tables if table is not None}
 
