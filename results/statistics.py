@@ -27,7 +27,7 @@ RESAMPLES: Final = 10_000
 
 LEVEL: Final = 0.95
 ENOUGH_SUBJECTS: Final = 50
-"""Percentile intervals over fewer subjects are known to be too narrow; tables say so."""
+"""Bootstrap intervals over fewer subjects are too narrow (docs/statistics.md); tables say so."""
 
 _CHUNK: Final = 256
 """Statistics resampled at once: 10,000 x 256 float64 are 20 MB."""
@@ -166,4 +166,8 @@ def small_sample_warning(subjects: int) -> str | None:
         return None
     if subjects < 2:
         return f"No interval can be given: {subjects} subject."
-    return f"Intervals rest on {subjects} subjects (fewer than {ENOUGH_SUBJECTS}): they are likely too narrow."
+    return (
+        f"Intervals rest on {subjects} subjects (fewer than {ENOUGH_SUBJECTS}): of nominal 95 %, simulated ones of 9 to 48 "
+        "subjects held the truth in 93 to 95 %, but in 82 to 86 % where 3 % of subjects are failures, which a small "
+        "sample may lack."
+    )
