@@ -6,12 +6,11 @@ several, are averaged last: the mean of the class means.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .statistics import Resamples, interval
+from .intervals import mean_intervals
 from .surface import Reals
 
 if TYPE_CHECKING:
@@ -114,19 +113,4 @@ def _by_subject(cases: "pd.DataFrame", *, by: Sequence[str], metric: str) -> tup
 def _bounds(sums: "pd.DataFrame", counts: "pd.DataFrame", *, averaged: bool = False) -> tuple[Reals, Reals]:
     """Interval of every row, or of the mean of the rows; NaN for fewer than two subjects."""
     total, size = (part.to_numpy(dtype=np.float64).T for part in (sums, counts))
-    low, high = np.full((2, 1 if averaged else len(sums)), np.nan)
-    enough = (size > 0).sum(axis=0) > 1
-    if averaged:
-        if enough.all():
-            replicates = np.concatenate([part for _, part in _resamples(len(total)).means(total, size)], axis=1)
-            low, high = interval(replicates.mean(axis=1, keepdims=True))
-        return low, high
-    if enough.any():
-        for part, replicates in _resamples(len(total)).means(total, size):
-            low[part], high[part] = interval(replicates)
-    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
-
-
-@lru_cache(maxsize=4)
-def _resamples(subjects: int) -> Resamples:
-    return Resamples(subjects)
+    return mean_intervals(total, size, averaged=averaged)

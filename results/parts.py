@@ -61,7 +61,14 @@ def part_name(data: bytes) -> str:
     return f"part-{hashlib.sha256(data).hexdigest()[:NAME_DIGITS]}.parquet"
 
 
-def read_part(path: Path, *, columns: Iterable[str] | None = None, schema: Any = SCHEMA, verify: bool = False) -> Any:
+def read_part(
+    path: Path,
+    *,
+    columns: Iterable[str] | None = None,
+    schema: Any = SCHEMA,
+    verify: bool = False,
+    words: Iterable[str] = (),
+) -> Any:
     """Read a Parquet file written by `to_bytes` into an Arrow table.
 
     Args:
@@ -69,6 +76,7 @@ def read_part(path: Path, *, columns: Iterable[str] | None = None, schema: Any =
         columns: all when None.
         schema: the one it is to follow.
         verify: compare the bytes with the checksum in the name (reads the whole file).
+        words: columns to be read as dictionaries of their distinct words.
 
     Raises:
         ValueError: the file is truncated, not Parquet, of another program or of another schema version; the message
@@ -83,7 +91,7 @@ def read_part(path: Path, *, columns: Iterable[str] | None = None, schema: Any =
             raise ValueError(f"{path} is truncated or damaged (its bytes do not match its name): {_REMEDY}")
         source = pa.BufferReader(data)
     try:
-        with pq.ParquetFile(source) as file:
+        with pq.ParquetFile(source, read_dictionary=list(words)) as file:
             found = (file.schema_arrow.metadata or {}).get(SCHEMA_KEY)
             if found is None:
                 raise ValueError(f"{path} holds no mednca-bench records; move it out of the folder")
@@ -95,6 +103,8 @@ def read_part(path: Path, *, columns: Iterable[str] | None = None, schema: Any =
             return file.read(columns=wanted).select(wanted)
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
         raise ValueError(f"{path} is truncated or damaged ({_first_line(error)}): {_REMEDY}") from error
+    except KeyError as error:  # a column of words that is not in the file at all
+        raise ValueError(f"{path} holds no mednca-bench records; move it out of the folder") from error
     except OSError as error:
         if error.errno is not None:  # the operating system's own: permission, missing disk
             raise

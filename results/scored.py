@@ -30,6 +30,8 @@ class Scope:
     def in_front_of(self, table: "pd.DataFrame") -> "pd.DataFrame":
         """The table with `task`, `split` and `phantom` as its first columns."""
         rest = list(table.columns)
+        words = [column for column in rest if table[column].dtype == "category"]
+        table = table.assign(**{column: table[column].astype(object) for column in words})
         return table.assign(task=self.task, split=self.split, phantom=self.phantom)[[*SCOPE, *rest]]
 
 
@@ -39,22 +41,33 @@ def ledger(
     """One row per intended pass.
 
     Args:
-        frame: records with metrics, from `results.load`.
+        frame: records with metrics, from `results.load`; a ledger is given back as it is.
         intended: identity columns of every intended unit and label; without it, or if empty, what was scored.
-        failed: keys of units with a failed attempt.
+        failed: keys of units with a failed attempt, as in `frame`.
 
     Returns:
         Sorted by (key, label): the identity columns, `state`, the metrics of `frame`, `name` (the model as tables show
         it), `scored`, `failed` (tried, and not scored since).
     """
+    if "scored" in frame.columns:
+        return frame
     values = ["state", *(metric.name for metric in METRICS if metric.name in frame.columns)]
+    identity = [name for name in IDENTITY if name in frame.columns]
     if intended is None or intended.empty:
-        rows = frame[[*IDENTITY, *values]]
+        rows = frame[[*identity, *values]]
+    elif _same_rows(intended, frame):
+        rows = intended[identity].assign(**{name: frame[name] for name in values})
     else:
-        rows = intended[list(IDENTITY)].merge(frame[["key", "label", *values]], on=["key", "label"], how="left")
+        rows = intended[identity].merge(frame[["key", "label", *values]], on=["key", "label"], how="left")
     rows = rows.sort_values(["key", "label"], kind="stable", ignore_index=True)
     scored = rows["state"].notna()
     return rows.assign(name=_names(rows), scored=scored, failed=~scored & rows["key"].isin(set(failed)))
+
+
+def _same_rows(intended: "pd.DataFrame", frame: "pd.DataFrame") -> bool:
+    """Whether everything intended was scored and stands in the same order, so that nothing need be joined."""
+    pair = ["key", "label"]
+    return len(intended) == len(frame) and all((intended[c].to_numpy() == frame[c].to_numpy()).all() for c in pair)
 
 
 def scopes(rows: "pd.DataFrame") -> Iterator[tuple[Scope, "pd.DataFrame"]]:
@@ -114,8 +127,18 @@ def unscored_models(rows: "pd.DataFrame") -> list[str]:
 
 def _names(rows: "pd.DataFrame") -> "pd.Series[str]":
     """The model's name, with its recipe where it has several, and its weights where one seed has several."""
-    name = rows["model"]
-    recipes = rows.groupby(["task", "model"], observed=True)["recipe"].transform("nunique")
-    name = name.where(recipes == 1, name + " [" + rows["recipe"] + "]")
-    trainings = rows.assign(name=name).groupby(["task", "name", "train_seed"], observed=True)["weights"]
-    return name.where(trainings.transform("nunique") == 1, name + " " + rows["weights"].str[:8])
+    import pandas as pd
+
+    columns = ["task", "model", "recipe", "train_seed", "weights"]
+    # A run has few trainings and may have millions of rows: names are made for the trainings.
+    trainings = rows[columns].drop_duplicates()
+    words = trainings.assign(**{c: trainings[c].astype(object) for c in columns if c != "train_seed"})
+    name = words["model"]
+    recipes = words.groupby(["task", "model"])["recipe"].transform("nunique")
+    name = name.where(recipes == 1, name + " [" + words["recipe"] + "]")
+    weights = words.assign(name=name).groupby(["task", "name", "train_seed"])["weights"].transform("nunique")
+    name = name.where(weights == 1, name + " " + words["weights"].str[:8])
+    order = rows.groupby(columns, sort=False, observed=True).ngroup().to_numpy()  # by first appearance, as above
+    distinct = sorted(set(name))
+    codes = pd.Index(distinct, dtype=object).get_indexer(name)
+    return pd.Series(pd.Categorical.from_codes(codes[order], categories=distinct), index=rows.index)

@@ -84,8 +84,12 @@ class Store:
         frames = [to_frame(table) for table in self.tables(columns)]
         return resolve(pd.concat(frames, ignore_index=True), source=self.records)
 
-    def tables(self, columns: Iterable[str] | None = None) -> Iterator[Any]:
+    def tables(self, columns: Iterable[str] | None = None, *, words: Iterable[str] = ()) -> Iterator[Any]:
         """The parts as Arrow tables, one after the other, for work that need not hold them all; at least one (empty).
+
+        Args:
+            columns: names of `record.COLUMNS`; all when None.
+            words: columns to be read as dictionaries of their distinct words.
 
         Raises:
             ValueError: a column is unknown, a part is damaged or foreign.
@@ -96,7 +100,7 @@ class Store:
             empty = SCHEMA.empty_table()
             yield empty if wanted is None else empty.select(wanted)
         for part in parts:
-            yield read_part(part, columns=wanted, verify=True)
+            yield read_part(part, columns=wanted, verify=True, words=words)
 
     def fail(self, entry: Mapping[str, Any]) -> None:
         """Add one failed attempt to failures.jsonl; `entry` is JSON-able and has at least `key`.

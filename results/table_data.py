@@ -34,7 +34,7 @@ def data(
     """
     import pandas as pd
 
-    rows = ledger(frame, intended, failed={str(entry["key"]) for entry in failures if "key" in entry})
+    rows = ledger(frame, intended, failed={entry["key"] for entry in failures if "key" in entry})
     if rows.empty:
         return None
     parts = []
@@ -60,9 +60,7 @@ def _outside(frame: "pd.DataFrame", rows: "pd.DataFrame") -> list[str]:
 
 def _failure_notes(rows: "pd.DataFrame", failures: Sequence[Mapping[str, Any]]) -> list[str]:
     open_keys = set(rows.loc[rows["failed"], "key"])
-    last = {
-        str(entry["key"]): str(entry.get("error", "unknown")) for entry in failures if entry.get("key") in open_keys
-    }
+    last = {entry["key"]: str(entry.get("error", "unknown")) for entry in failures if entry.get("key") in open_keys}
     errors = sorted(Counter(last.values()).items(), key=lambda item: (-item[1], item[0]))
     notes = [f"{count_of(number, 'unit')} failed: {error}" for error, number in errors[:_ERRORS_SHOWN]]
     if len(errors) > _ERRORS_SHOWN:

@@ -5,7 +5,7 @@
 - CE: `corruption_error.py`.
 
 Rows "all acquisition families" and "all grid families" average a case over the families of that kind first; their CE is
-the mCE.
+the mCE, their relative CE the relative mCE.
 """
 
 from collections.abc import Collection, Mapping
@@ -34,7 +34,7 @@ def robustness_summary(
     failed: Collection[str] = (),
     references: Mapping[str, "pd.DataFrame"] | None = None,
 ) -> Table | None:
-    """Clean Dice, mean Dice over severities, ΔDice, retention, area, worst severity and CE.
+    """Clean Dice, mean Dice over severities, ΔDice, retention, area, worst severity, CE and relative CE.
 
     Args:
         frame: records with metrics, from `results.load`.
@@ -68,7 +68,7 @@ def _scope(
     passes = paired(rows)
     curves, dropped = complete(passes)
     versions = dict(zip(passes["perturbation"], passes["perturbation_version"], strict=True))
-    errors, sentence = corruption_errors(curves, versions=versions, scope=scope, references=references)
+    errors, sentences = corruption_errors(curves, versions=versions, scope=scope, references=references)
     curves = pd.concat([curves, *(all_families(curves, kind) for kind in ("acquisition", "grid"))], ignore_index=True)
     cases = with_pairs(per_case(curves))
     table = pd.concat(
@@ -84,7 +84,7 @@ def _scope(
         c for c in table.columns if c.startswith(("dice_pair", "clean_pair", "clean_sd", "clean_low", "clean_high"))
     ]
     table = ordered(scoped(table.drop(columns=hidden).rename(columns={"name": "model"}), scope))
-    notes = [sentence]
+    notes = list(sentences)
     if warning := small_sample_warning(int(table["subjects"].max())):
         notes.append(warning)
     if dropped:
@@ -112,15 +112,14 @@ def _worst_text(dice: Any, severity: Any) -> str:
     return MISSING if severity != severity else f"{number(dice, 3)} at {severity:.0f}"
 
 
-def _with_mean(errors: "pd.Series[float]") -> "pd.DataFrame":
-    """CE per family and, under the name of all acquisition families, their mean."""
+def _with_mean(errors: "pd.DataFrame") -> "pd.DataFrame":
+    """CE and relative CE per family and, under the name of all acquisition families, their means."""
     import pandas as pd
 
-    each = errors.rename("ce").reset_index()
-    if each.empty:
-        return each.astype({"ce": float})
-    mean = each.groupby(["name", "label"])["ce"].mean().reset_index().assign(perturbation=all_name("acquisition"))
-    return pd.concat([each, mean], ignore_index=True)
+    if errors.empty:
+        return errors
+    mean = errors.groupby(["name", "label"], observed=True)[["ce", "relative_ce"]].mean().reset_index()
+    return pd.concat([errors, mean.assign(perturbation=all_name("acquisition"))], ignore_index=True)
 
 
 _LEGEND: Final = (
@@ -149,6 +148,7 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
             "Area": number(row.area_mean, 3),
             "Worst": _worst_text(row.worst_dice, row.worst_severity),
             "CE": number(row.ce, 3),
+            "Relative CE": number(row.relative_ce, 3),
         }
         for row in table.itertuples(index=False)
     )

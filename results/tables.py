@@ -5,19 +5,35 @@ Each is a pure function of the run folder's files: the same records in another o
 
 from pathlib import Path
 
-from . import load
 from .atomic import write_text
+from .compact import compact
 from .reference_records import shipped
 from .run_info import RunInfo, read_run_info
-from .store import Store, load_units
+from .scored import ledger
 from .table import Table
-from .table_accuracy import accuracy
+from .table_accuracy import accuracy, accuracy_details
 from .table_data import data
 from .table_efficiency import efficiency, read_efficiency
+from .table_pairwise import pairwise
+from .table_ranks import rank_conventions, ranks
+from .table_seeds import training_seeds
 from .table_severity import robustness_by_severity
 from .table_summary import robustness_summary
 
-__all__ = ["accuracy", "build", "data", "efficiency", "robustness_by_severity", "robustness_summary", "write"]
+__all__ = [
+    "accuracy",
+    "accuracy_details",
+    "build",
+    "data",
+    "efficiency",
+    "pairwise",
+    "rank_conventions",
+    "ranks",
+    "robustness_by_severity",
+    "robustness_summary",
+    "training_seeds",
+    "write",
+]
 
 
 def build(run_folder: str | Path) -> dict[str, Table]:
@@ -28,17 +44,21 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         ValueError: a file of the run is damaged; names it and the remedy.
     """
     folder = Path(run_folder)
-    frame = load(folder)
-    intended = load_units(folder)
-    failures = Store(folder).failures()
-    failed = {str(entry["key"]) for entry in failures if "key" in entry}
+    run = compact(folder)
+    failed = {entry["key"] for entry in run.failures if "key" in entry}
     info = read_run_info(folder)
+    rows = ledger(run.frame, run.intended, failed=failed)
     tables = (
-        accuracy(frame, intended, failed=failed),
-        robustness_summary(frame, intended, failed=failed, references=shipped()),
-        robustness_by_severity(frame, intended, failed=failed),
+        accuracy(rows),
+        accuracy_details(rows),
+        robustness_summary(rows, references=shipped()),
+        robustness_by_severity(rows),
+        pairwise(rows),
+        ranks(rows),
+        rank_conventions(rows),
+        training_seeds(rows),
         efficiency(read_efficiency(folder), info=info),
-        data(frame, intended, failures=failures, info=info),
+        data(run.frame, run.intended, failures=run.failures, info=info),
     )
     return {table.name: table for table in tables if table is not None}
 

@@ -25,18 +25,19 @@ def tidy(run_folder: str | Path) -> "pd.DataFrame":
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such run folder")
     store = Store(folder)
-    frames = [derive(to_frame(table)).drop(columns=list(LIST_COLUMNS)) for table in _batches(store.tables())]
+    frames = [derive(to_frame(table)).drop(columns=list(LIST_COLUMNS)) for table in batches(store.tables())]
     return resolve(pd.concat(frames, ignore_index=True), source=store.records)
 
 
-def _batches(tables: Iterator[Any]) -> Iterator[Any]:
+def batches(tables: Iterator[Any]) -> Iterator[Any]:
+    """Arrow tables put together up to about 50,000 rows, with one dictionary for each column of words."""
     import pyarrow as pa
 
     waiting: list[Any] = []
     for table in tables:
         waiting.append(table)
         if sum(len(part) for part in waiting) >= _ROWS:
-            yield pa.concat_tables(waiting)
+            yield pa.concat_tables(waiting).unify_dictionaries()
             waiting = []
     if waiting:
-        yield pa.concat_tables(waiting)
+        yield pa.concat_tables(waiting).unify_dictionaries()

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mednca_bench.results.measure import measure
-from mednca_bench.results.metrics import METRICS, derive, histogram_percentile
+from mednca_bench.results.metrics import METRICS, derive
 from mednca_bench.results.store import Store
+from mednca_bench.results.surface_metrics import histogram_percentile
 
 SPACINGS = [(1.0, 1.0, 1.0), (0.6, 0.6, 4.0), (2.0, 0.5, 1.25)]
 
@@ -108,7 +109,8 @@ def test_the_paper_skips_volumes_without_foreground() -> None:
 def test_only_what_the_columns_allow_is_derived(run_folder: Path) -> None:
     store = Store(run_folder)
     few = derive(store.load(["tp", "fp", "fn"]))
-    assert list(few.columns) == ["key", "label", "tp", "fp", "fn", "dice"]
+    overlap = ["dice", "iou", "sensitivity", "precision_raw", "precision", "volume_error", "volume_error_abs"]
+    assert list(few.columns) == ["key", "label", "tp", "fp", "fn", *overlap]
     everything = derive(store.load())
     assert {metric.name for metric in METRICS} <= set(everything.columns)
     pd.testing.assert_series_equal(everything["dice"], few["dice"])

@@ -8,17 +8,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from mednca_bench.results import load, tables
 from mednca_bench.results.atomic import write_text
 from mednca_bench.results.metrics import derive
-from mednca_bench.results.statistics import bootstrap_mean
 from mednca_bench.results.store import Store, load_units, write_units
 from mednca_bench.results.table import Table
 
 
 def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return derive(pd.DataFrame(rows))
+
+
+def subject_interval(values: Any, groups: Any) -> tuple[float, float]:
+    """The rule's interval for fewer than 20 subjects, by hand: t with the error of a ratio of subjects' sums."""
+    known = (
+        pd.DataFrame({"value": values, "group": list(groups)}).dropna().groupby("group")["value"].agg(["sum", "size"])
+    )
+    n, mean = len(known), known["sum"].sum() / known["size"].sum()
+    residual = known["sum"] - mean * known["size"]
+    error = math.sqrt(n / (n - 1) * (residual**2).sum()) / known["size"].sum()
+    return mean - stats.t.ppf(0.975, n - 1) * error, mean + stats.t.ppf(0.975, n - 1) * error
 
 
 def present(table: Table | None) -> Table:
@@ -64,7 +75,9 @@ def test_accuracy_is_mean_and_sd_over_cases(
     assert row[f"{metric}_mean"] == pytest.approx(np.mean(list(cases.values())))
     assert row[f"{metric}_sd"] == pytest.approx(np.std(list(cases.values()), ddof=1))
     groups = [dict(zip(clean["case"], clean["group"], strict=True))[case] for case in cases]
-    assert (row[f"{metric}_low"], row[f"{metric}_high"]) == pytest.approx(bootstrap_mean(list(cases.values()), groups))
+    assert (row[f"{metric}_low"], row[f"{metric}_high"]) == pytest.approx(
+        subject_interval(list(cases.values()), groups)
+    )
     assert (row["cases"], row["subjects"], row["both_empty"]) == (11, 6, 2 if model == "med-nca" else 1)
 
 
@@ -142,7 +155,8 @@ def test_tables_do_not_depend_on_the_order_of_records(run_folder: Path, frame: p
     intended = load_units(run_folder)
     assert intended is not None
     shuffled = frame.sample(frac=1, random_state=3), intended.sample(frac=1, random_state=4)
-    for make in (tables.accuracy, tables.robustness_by_severity, tables.robustness_summary, tables.data):
+    makers = (tables.accuracy, tables.accuracy_details, tables.robustness_by_severity, tables.robustness_summary)
+    for make in (*makers, tables.pairwise, tables.ranks, tables.rank_conventions, tables.data):
         one, other = present(make(frame, intended)), present(make(*shuffled))
         pd.testing.assert_frame_equal(one.frame, other.frame, check_exact=True)
         assert (one.csv(), one.markdown()) == (other.csv(), other.markdown())
@@ -222,7 +236,7 @@ def test_the_macro_interval_resamples_labels_together(tmp_path: Path, fake: Modu
     wide = clean.pivot(index=["case", "group"], columns="label", values="dice").reset_index()
     values = wide[["anterior", "posterior"]].mean(axis=1)
     macro = row_of(tables.accuracy(frame), model="unet-small", label="macro mean")
-    assert (macro["dice_low"], macro["dice_high"]) == pytest.approx(bootstrap_mean(values, wide["group"]))
+    assert (macro["dice_low"], macro["dice_high"]) == pytest.approx(subject_interval(values, wide["group"]))
     for table in (tables.robustness_by_severity(frame), tables.robustness_summary(frame)):
         rows = present(table).frame.groupby("label")["dice_mean"].mean()
         assert rows["macro mean"] == pytest.approx(rows[["anterior", "posterior"]].mean())
@@ -298,7 +312,8 @@ def test_nothing_perturbed_gives_no_robustness_tables(fake: ModuleType) -> None:
 def test_written_files(tmp_path: Path, fake: ModuleType) -> None:
     folder = fake.write_run(tmp_path, cases=4, phantom=True)
     written = tables.write(folder)
-    names = {"accuracy", "robustness_by_severity", "robustness_summary", "efficiency", "data"}
+    names = {"accuracy", "accuracy_details", "robustness_by_severity", "robustness_summary", "efficiency", "data"}
+    names |= {"pairwise", "ranks", "rank_conventions"}
     assert {path.name for path in written} == {f"{name}.{ending}" for name in names for ending in ("csv", "md")}
     for name in names:
         text = (folder / "tables" / f"{name}.md").read_text(encoding="utf-8")
@@ -322,7 +337,7 @@ def test_run_json_may_lack_anything(tmp_path: Path, fake: ModuleType, run: str |
     Store(tmp_path).append([fake.record(0.9)])
     if run is not None:
         write_text(tmp_path / "run.json", run)
-    assert [path.stem for path in tables.write(tmp_path)] == ["accuracy", "accuracy", "data", "data"]
+    assert [path.stem for path in tables.write(tmp_path)] == ["accuracy"] * 2 + ["accuracy_details"] * 2 + ["data"] * 2
 
 
 @pytest.mark.parametrize("run", ["{", "[]"])
@@ -342,6 +357,16 @@ def test_markdown_is_safe_and_csv_has_six_digits(fake: ModuleType) -> None:
     table = present(tables.accuracy(frame_of(rows)))
     assert "| a\\|b &lt;script> c |" in table.markdown()
     assert "0.666667" in table.csv()
+
+
+def test_cells_to_be_emphasised_are_bold_in_their_own_section() -> None:
+    scope = {"task": ["a", "b"], "split": ["val", "val"], "phantom": [False, False]}
+    shown = pd.DataFrame({"Model": ["one", "two"], "Dice": ["0.9", "0.8|"]})
+    text = Table("x", "X", pd.DataFrame(scope), shown, strong=frozenset({(1, "Dice")})).markdown()
+    assert "| **0.8\\|** |" in text and "| 0.9 |" in text
+    assert text.index("## b") < text.index("**")
+    with pytest.raises(ValueError, match="table x: no cell 'Dice' in row 2"):
+        Table("x", "X", pd.DataFrame(scope), shown, strong=frozenset({(2, "Dice")}))
 
 
 def test_many_kinds_of_failure_are_cut_short(fake: ModuleType) -> None:

@@ -1,0 +1,112 @@
+"""Ranks under other conventions for empty masks and missing structures.
+
+What a metric is where one mask or both are empty is a convention, and programs differ. A ranking that depends on it
+says more about the convention than about the models: models whose rank flips are marked.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from .estimates import over_passes
+from .ranks import ranked
+from .scored import common
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What counts where a mask is empty.
+
+    Attributes:
+        name: in column names.
+        both_empty: nothing to find and nothing found: left out, or as good as can be.
+        missed: truth only: as bad as can be (overlap 0, distance the diagonal), or left out.
+        false_positive: prediction only: the same.
+        used_by: a program that does so by default.
+    """
+
+    name: str
+    both_empty: Literal["left out", "best"]
+    missed: Literal["worst", "left out"]
+    false_positive: Literal["worst", "left out"]
+    used_by: str
+
+
+CONVENTIONS: Final = (
+    Convention("adopted", "left out", "worst", "worst", "these tables; nnU-Net for Dice"),
+    Convention("empty_is_best", "best", "worst", "worst", "MetricsReloaded for Dice"),
+    Convention("truth_needed", "left out", "worst", "left out", "MONAI for Dice"),
+    Convention("undefined_left_out", "left out", "left out", "left out", "MONAI for HD95"),
+)
+
+BEST: Final = {"dice": 1.0, "nsd": 1.0, "hd95": 0.0, "assd": 0.0}
+"""The metrics that are checked, and the best that each can be."""
+
+CLEAN: Final = "clean"
+PERTURBED: Final = "all perturbed"
+_POINT: Final = ["perturbation", "severity", "label"]
+
+
+def ranks_by_convention(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Mean and rank of every model under every convention.
+
+    Args:
+        rows: a scope of the ledger, with the metrics of `BEST` (those that are missing are not checked).
+
+    Returns:
+        One row per condition (clean cases on the native grid; the mean over all perturbed conditions), metric and
+        model: `condition`, `metric`, `model`, and for each convention c `mean_c` and `rank_c`; `flips`: the ranks
+        differ. The mean is over cases, then labels, then conditions.
+    """
+    import pandas as pd
+
+    scored = rows[rows["scored"]]
+    clean = scored[(scored["severity"] == 0) & (scored["grid"] == "native")]
+    found: list[pd.DataFrame] = []
+    for condition, mine in ((CLEAN, clean), (PERTURBED, scored[scored["severity"] > 0])):
+        kept, _ = common(mine, within=_POINT)
+        if kept.empty:
+            continue
+        for metric in (name for name in BEST if name in kept.columns):
+            found.append(_ranks(kept, metric).assign(condition=condition, metric=metric))
+    if not found:
+        return pd.DataFrame()
+    table = pd.concat(found, ignore_index=True)
+    front = ["condition", "metric", "model"]
+    return table[[*front, *(column for column in table.columns if column not in front)]]
+
+
+def under(
+    convention: Convention, values: "pd.Series[Any]", state: "pd.Series[Any]", *, best: float
+) -> "pd.Series[Any]":
+    """A metric's values under a convention.
+
+    Args:
+        convention: which.
+        values: as adopted: NaN where both masks are empty, the worst where one is.
+        state: of each pass.
+        best: the best value of the metric.
+    """
+    changed = values
+    if convention.both_empty == "best":
+        changed = changed.mask(state == "both_empty", best)
+    for name in ("missed", "false_positive"):
+        if getattr(convention, name) == "left out":
+            changed = changed.mask(state == name, np.nan)
+    return changed
+
+
+def _ranks(rows: "pd.DataFrame", metric: str) -> "pd.DataFrame":
+    columns = {c.name: under(c, rows[metric], rows["state"], best=BEST[metric]) for c in CONVENTIONS}
+    cases = over_passes(rows.assign(**columns), by=["name", *_POINT], metrics=list(columns))
+    points = cases.groupby(["name", *_POINT], observed=True)[list(columns)].mean()
+    means = points.groupby("name", observed=True).mean()
+    ranks = {c: ranked(means[c].to_numpy(), higher=BEST[metric] == 1.0) for c in columns}
+    table = means.rename(columns=lambda c: f"mean_{c}").assign(**{f"rank_{c}": rank for c, rank in ranks.items()})
+    places = np.stack(list(ranks.values()))
+    flips = (np.nan_to_num(places, nan=-1) != np.nan_to_num(places[0], nan=-1)).any(axis=0)
+    return table.assign(flips=flips).reset_index().rename(columns={"name": "model"})
