@@ -1,6 +1,7 @@
 """A table: numbers for machines, words for readers, and the notes without which neither should be read."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ SIGNIFICANT_DIGITS: Final = 6
 """Of floats in CSV files."""
 
 
-_WORDS: Final = ("Model", "Label", "Perturbation")
+WORDS: Final = ("Model", "Label", "Perturbation", "Kind", "Subject")
 """Columns set flush left; numbers are set flush right."""
 
 
@@ -26,6 +27,10 @@ class Table:
         frame: the numbers, one row each; the columns `task`, `split`, `phantom` tell what was scored.
         shown: the same rows in words, sensibly rounded; its column names are the headings.
         notes: sentences to be read with it.
+        strong: cells of `shown` to be emphasised, as (row counted from 0, heading): those of which a test says so.
+
+    Raises:
+        ValueError: a cell of `strong` is not in `shown`.
     """
 
     name: str
@@ -33,6 +38,12 @@ class Table:
     frame: "pd.DataFrame"
     shown: "pd.DataFrame"
     notes: tuple[str, ...] = ()
+    strong: frozenset[tuple[int, str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        for row, column in sorted(self.strong):
+            if not (0 <= row < len(self.shown) and column in self.shown.columns):
+                raise ValueError(f"table {self.name}: no cell {column!r} in row {row} to be emphasised")
 
     def csv(self) -> str:
         """The numbers as CSV, 6 significant digits."""
@@ -48,18 +59,20 @@ class Table:
         lines = [f"# {self.title}", ""]
         lines += [line for mark in marks for line in (f"**{mark}**", "")]
         lines += [line for text in source for line in (escape(text), "")]
-        for heading, rows in self._sections():
-            lines += [f"## {escape(heading)}", "", *_grid(rows), ""]
+        for heading, places in self.sections():
+            lines += [f"## {escape(heading)}", "", *_grid(self.shown, places, self.strong), ""]
         lines += [f"- {escape(note)}" for note in self.notes]
         return "\n".join(lines).rstrip() + "\n"
 
-    def _sections(self) -> list[tuple[str, "pd.DataFrame"]]:
+    def sections(self) -> list[tuple[str, list[int]]]:
+        """What was scored, in words, and which rows of `shown` (counted from 0) tell of it."""
         scope = self.frame[["task", "split", "phantom"]].drop_duplicates()
-        sections = []
+        found = []
         for task, split, phantom in scope.itertuples(index=False):
             mine = (self.frame["task"] == task) & (self.frame["split"] == split) & (self.frame["phantom"] == phantom)
-            sections.append((heading(task, split, phantom=bool(phantom)), self.shown[mine.to_numpy()]))
-        return sections
+            places = [place for place, belongs in enumerate(mine) if belongs]
+            found.append((heading(task, split, phantom=bool(phantom)), places))
+        return found
 
 
 def heading(task: str, split: str, *, phantom: bool) -> str:
@@ -68,12 +81,16 @@ def heading(task: str, split: str, *, phantom: bool) -> str:
     return ", ".join([*words, "PHANTOM DATA"] if phantom else words)
 
 
-def _grid(rows: "pd.DataFrame") -> list[str]:
-    """A Markdown table whose columns line up, so that it can be read as plain text too."""
-    head = [escape(str(column)) for column in rows.columns]
-    body = [[escape(str(cell)) for cell in row] for row in rows.itertuples(index=False)]
+def _grid(shown: "pd.DataFrame", places: list[int], strong: Collection[tuple[int, str]]) -> list[str]:
+    """Some rows as a Markdown table whose columns line up, so that it can be read as plain text too."""
+    names = [str(column) for column in shown.columns]
+    head = [escape(name) for name in names]
+    body = [
+        [_bold(escape(str(cell)), (place, name) in strong) for name, cell in zip(names, row, strict=True)]
+        for place, row in zip(places, shown.iloc[places].itertuples(index=False), strict=True)
+    ]
     widths = [max(map(len, cells)) for cells in zip(head, *body, strict=True)]
-    left = [column in _WORDS for column in rows.columns]
+    left = [name in WORDS for name in names]
     rule = ["-" * width if flush else "-" * (width - 1) + ":" for width, flush in zip(widths, left, strict=True)]
 
     def line(cells: list[str]) -> str:
@@ -81,6 +98,10 @@ def _grid(rows: "pd.DataFrame") -> list[str]:
         return f"| {' | '.join(padded)} |"
 
     return [line(head), line(rule), *(line(row) for row in body)]
+
+
+def _bold(text: str, strong: bool) -> str:
+    return f"**{text}**" if strong else text
 
 
 def escape(text: str) -> str:
