@@ -148,4 +148,8 @@ def _long(table: Table, rows: Sequence[Sequence[str]], *, caption: str, wide: bo
 
 def _notes(table: Table) -> list[str]:
     notes = [escape(note) + r"\par" for note in table.notes]
-    return [r"\par\smallskip\noindent\begin{minipage}{\linewidth}\scriptsize", *notes, r"\end{minipage}"] if notes else []
+    return (
+        [r"\par\smallskip\noindent\begin{minipage}{\linewidth}\scriptsize", *notes, r"\end{minipage}\par"]
+        if notes
+        else []
+    )
