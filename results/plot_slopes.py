@@ -46,8 +46,8 @@ def _slopes(ax: "Axes", rows: "pd.DataFrame", look: Look, *, start: float) -> No
     for clean, dice in zip(rows["clean"], rows["dice"], strict=True):
         ax.plot(ends, [clean, dice], color=look.colour, alpha=faint, linewidth=0.8)
     mean = [rows["clean"].mean(), rows["dice"].mean()]
-    ax.plot(ends, mean, color="black", linewidth=3.2, solid_capstyle="round")
-    ax.plot(ends, mean, color=look.colour, marker=look.marker, markeredgecolor="black", markersize=6, linewidth=2.0)
+    ax.plot(ends, mean, color="black", linewidth=2.4, solid_capstyle="round")
+    ax.plot(ends, mean, color=look.colour, marker=look.marker, markeredgecolor="black", markersize=5, linewidth=1.3)
 
 
 def _ticks(ax: "Axes", kinds: list[str]) -> None:
