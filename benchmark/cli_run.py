@@ -61,7 +61,7 @@ def _data_options(command: Command) -> Command:
 @click.option("--allow-train-cases", is_flag=True, help="Score cases a model was trained on (marked in the results).")
 @click.option("--dry-run", is_flag=True, help="Print the units, what is done and an estimate; compute nothing.")
 def run(suite: str, dry_run: bool, **given: Any) -> int:
-    """Run a suite and write records, tables and plots into a run folder.
+    """Run a suite and write records, tables, plots and report.html into a run folder.
 
     A run can be stopped at any moment; the same command goes on from there. Exit code 1 if a unit failed.
     """
@@ -140,20 +140,22 @@ def train(model: str, seed: int, threads: int, out: Path | None, **given: Any) -
 @click.command()
 @click.argument("run_folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def report(run_folder: Path) -> None:
-    """Write tables and plots of a run folder again, from its records."""
+    """Write tables, plots and report.html of a run folder again, from its records."""
     show_results(run_folder)
 
 
 def show_results(folder: Path) -> None:
-    """Write a run folder's tables and plots and print the headline tables."""
-    from ..results import plots, tables
+    """Write a run folder's tables, plots and report and print the headline tables."""
+    from ..results import plots, report, tables
 
-    written = [*tables.write(folder), *plots.write(folder)]
+    built = tables.build(folder)
+    written = [*tables.write(folder, tables=built), *plots.write(folder, tables=built)]
+    page = report.write(folder, tables=built)
     for name in ("accuracy", "robustness_summary", "efficiency"):
         path = folder / "tables" / f"{name}.md"
         if path in written:
             click.echo(path.read_text(encoding="utf-8"))
-    say(f"{len(written)} tables and plots in {folder}")
+    say(f"{len(written)} files of tables and plots in {folder}; to read: {page}")
 
 
 def _load_plugins(files: tuple[Path, ...]) -> tuple[Path, ...]:

@@ -2,12 +2,12 @@
 
 RUN/examples.npz holds, for C conditions and M models: `image` (C, H, W) float32 in [0, 1], `truth` (C, H, W) bool,
 `titles` (C,) str, `models` (M,) str, `prediction` (M, C, H, W) bool, `case` str. H runs along X, W along Y; it is shown
-with X to the right and Y up.
+with X to the right and Y up. The arrays `case_…` in it are those of `plot_cases.py`.
 """
 
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS: Final = 5
-_TRUTH: Final = "white"
+TRUTH: Final = "white"
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,6 @@ def read_examples(folder: Path) -> Examples | None:
 
 def example_slices(examples: Examples, *, looks: Mapping[str, Look]) -> "Figure":
     """Draw a row per model and a column per condition; many conditions take several bands of rows."""
-    from matplotlib.lines import Line2D
-
     columns = min(_COLUMNS, len(examples.titles))
     bands = math.ceil(len(examples.titles) / columns)
     models = len(examples.models)
@@ -89,30 +87,39 @@ def example_slices(examples: Examples, *, looks: Mapping[str, Look]) -> "Figure"
             _panel(ax, examples, place, row, looks[model])
             if column == 0:
                 ax.set_ylabel(model)
-    handles = [Line2D([], [], color=_TRUTH, linestyle="--", path_effects=_halo("black"), label="truth")]
-    handles += [Line2D([], [], color=looks[m].colour, path_effects=_halo("white"), label=m) for m in examples.models]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False)
+    contour_legend(figure, examples.models, looks)
     return figure
+
+
+def contour_legend(figure: "Figure", models: Sequence[str], looks: Mapping[str, Look]) -> None:
+    """What the contours are, under the panels."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=TRUTH, linestyle="--", path_effects=halo("black"), label="truth")]
+    handles += [Line2D([], [], color=looks[m].colour, path_effects=halo("white"), label=m) for m in models]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False)
 
 
 def _panel(ax: "Axes", examples: Examples, place: int, row: int, look: Look) -> None:
     truth, prediction = examples.truth[place], examples.prediction[row, place]
     ax.imshow(examples.image[place].T, cmap="gray", vmin=0, vmax=1, origin="lower", interpolation="nearest")
-    _contour(ax, prediction, colour=look.colour, line="-", halo="white")
-    _contour(ax, truth, colour=_TRUTH, line="--", halo="black")
+    contour(ax, prediction, colour=look.colour, line="-", edge="white")
+    contour(ax, truth, colour=TRUTH, line="--", edge="black")
     ax.set(xticks=[], yticks=[])
     sizes = truth.sum() + prediction.sum()
     score = f"Dice {2 * (truth & prediction).sum() / sizes:.2f}" if sizes else "both empty"
     ax.set_title(f"{examples.titles[place]}\n{score}" if row == 0 else score, fontsize=8, linespacing=1.1)
 
 
-def _contour(ax: "Axes", mask: Mask, *, colour: Any, line: str, halo: str) -> None:
+def contour(ax: "Axes", mask: Mask, *, colour: Any, line: str, edge: str) -> None:
+    """Draw the border of a mask (H, W) as `line`, with an edge that keeps it visible on any ground."""
     if mask.any() and not mask.all():
         drawn = ax.contour(mask.T.astype(float), levels=[0.5], colors=[colour], linestyles=[line], linewidths=1.1)
-        drawn.set_path_effects(_halo(halo))
+        drawn.set_path_effects(halo(edge))
 
 
-def _halo(colour: str) -> list[Any]:
+def halo(colour: str) -> list[Any]:
+    """Path effects that put an edge of a colour around a line."""
     from matplotlib.patheffects import withStroke
 
     return [withStroke(linewidth=2.0, foreground=colour, alpha=0.8)]

@@ -13,7 +13,10 @@ SIGNIFICANT_DIGITS: Final = 6
 """Of floats in CSV files."""
 
 
-_WORDS: Final = ("Model", "Label", "Perturbation", "Family", "Against", "Condition", "Metric", "Significant", "Flips")
+WORDS: Final = (
+    "Model", "Label", "Perturbation", "Kind", "Subject",
+    "Family", "Against", "Condition", "Metric", "Significant", "Flips",
+)  # fmt: skip
 """Columns set flush left; numbers are set flush right."""
 
 
@@ -90,7 +93,7 @@ def _grid(shown: "pd.DataFrame", places: list[int], strong: Collection[tuple[int
         for place, row in zip(places, shown.iloc[places].itertuples(index=False), strict=True)
     ]
     widths = [max(map(len, cells)) for cells in zip(head, *body, strict=True)]
-    left = [name in _WORDS for name in names]
+    left = [name in WORDS for name in names]
     rule = ["-" * width if flush else "-" * (width - 1) + ":" for width, flush in zip(widths, left, strict=True)]
 
     def line(cells: list[str]) -> str:

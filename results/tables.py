@@ -1,23 +1,28 @@
-"""All tables of a run, as CSV for machines and Markdown for readers.
+"""All tables of a run, as CSV for machines and, for readers, Markdown, LaTeX and HTML fragments.
 
 Each is a pure function of the run folder's files: the same records in another order give the same bytes.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from .atomic import write_text
 from .compact import compact
 from .reference_records import shipped
+from .report.fragment import html
 from .run_info import RunInfo, read_run_info
 from .scored import ledger
 from .table import Table
 from .table_accuracy import accuracy, accuracy_details
 from .table_data import data
 from .table_efficiency import efficiency, read_efficiency
+from .table_latex import latex
 from .table_pairwise import pairwise
+from .table_paper import table1
 from .table_ranks import rank_conventions, ranks
 from .table_seeds import training_seeds
 from .table_severity import robustness_by_severity
+from .table_subjects import subjects
 from .table_summary import robustness_summary
 
 __all__ = [
@@ -31,6 +36,8 @@ __all__ = [
     "ranks",
     "robustness_by_severity",
     "robustness_summary",
+    "subjects",
+    "table1",
     "training_seeds",
     "write",
 ]
@@ -48,23 +55,30 @@ def build(run_folder: str | Path) -> dict[str, Table]:
     failed = {entry["key"] for entry in run.failures if "key" in entry}
     info = read_run_info(folder)
     rows = ledger(run.frame, run.intended, failed=failed)
+    scores = accuracy(rows)
     tables = (
-        accuracy(rows),
+        scores,
         accuracy_details(rows),
+        table1(scores, parameters=info.parameters),
         robustness_summary(rows, references=shipped()),
         robustness_by_severity(rows),
         pairwise(rows),
         ranks(rows),
         rank_conventions(rows),
         training_seeds(rows),
+        subjects(rows),
         efficiency(read_efficiency(folder), info=info),
         data(run.frame, run.intended, failures=run.failures, info=info),
     )
     return {table.name: table for table in tables if table is not None}
 
 
-def write(run_folder: str | Path) -> list[Path]:
-    """Write RUN/tables/NAME.csv and NAME.md for every table that has something to show.
+def write(run_folder: str | Path, *, tables: Mapping[str, Table] | None = None) -> list[Path]:
+    """Write RUN/tables/NAME.csv, .md, .tex and .html for every table that has something to show.
+
+    Args:
+        run_folder: as given to `--out`.
+        tables: from `build`, if they are at hand.
 
     Returns:
         The files written.
@@ -77,11 +91,13 @@ def write(run_folder: str | Path) -> list[Path]:
     folder = Path(run_folder)
     info = read_run_info(folder)
     source = tuple(f"{word}: {text}" for word, text in (("Suite", info.suite), ("Command", info.command)) if text)
+    forms = {"md": Table.markdown, "tex": latex, "html": html}
     written = []
-    for name, table in build(folder).items():
+    for name, table in (build(folder) if tables is None else tables).items():
         marks = info.marks(phantom=_is_phantom(table, info))
         written.append(write_text(folder / "tables" / f"{name}.csv", table.csv()))
-        written.append(write_text(folder / "tables" / f"{name}.md", table.markdown(marks=marks, source=source)))
+        for ending, form in forms.items():
+            written.append(write_text(folder / "tables" / f"{name}.{ending}", form(table, marks=marks, source=source)))
     return written
 
 

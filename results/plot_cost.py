@@ -1,4 +1,8 @@
-"""Figure: clean Dice against the number of parameters, with 95 % intervals over subjects."""
+"""Figure: clean Dice against what a model costs (parameters, latency), with 95 % intervals over subjects.
+
+The Pareto front are the models that no other beats in both: none is at least as good and cheaper, or better and at most
+as dear.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,45 +20,72 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class _Point:
     model: str
-    parameters: float
+    cost: float
     dice: float
     below: float
     above: float
 
 
-def dice_against_parameters(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure":
-    """Draw one point per model.
+def dice_against_cost(table: "pd.DataFrame", *, cost: str, words: str, looks: Mapping[str, Look]) -> "Figure":
+    """Draw one point per model, and the Pareto front through those that are on it.
 
     Args:
-        table: rows of `accuracy` of one scope and label with a column `parameters`.
+        table: rows of `accuracy` of one scope and label with the column `cost`.
+        cost: the column to draw against; positive, less is better.
+        words: its axis label, with the unit.
         looks: of every model.
     """
     figure = new_figure(5.0, 3.6)
     ax = figure.subplots()
-    for point in _points(table):
+    points = _points(table, cost)
+    best = pareto(points)
+    for point in points:
         look = looks[point.model]
         ax.errorbar(
-            [point.parameters],
+            [point.cost],
             [point.dice],
             yerr=[[point.below], [point.above]],
             color=look.colour,
             marker=look.marker,
+            markersize=6,
+            markeredgecolor="black" if point in best else look.colour,
             capsize=3,
             linestyle="none",
         )
+    if len(best) > 1:
+        line = ([point.cost for point in best], [point.dice for point in best])
+        ax.step(*line, where="post", color="0.45", linestyle=":", linewidth=1.2, zorder=1, label="Pareto front")
+        ax.legend(loc="lower right", frameon=False, fontsize=8)
     ax.set_xscale("log")
-    low, high = float(table["parameters"].min()), float(table["parameters"].max())
+    low, high = float(table[cost].min()), float(table[cost].max())
     ax.set_xlim(low / 3, high * 10)  # room for the names at the right
-    ax.set(xlabel="trainable parameters (log scale)", ylabel="Dice, clean images")
+    ax.set(xlabel=f"{words} (log scale)", ylabel="Dice, clean images")
     ax.margins(y=0.2)
-    _names(ax, _points(table), looks)
+    _names(ax, points, looks)
     return figure
 
 
-def _points(table: "pd.DataFrame") -> list[_Point]:
+def pareto(points: "Sequence[_Point]") -> "list[_Point]":
+    """The points on the Pareto front, by cost; of equals all."""
+    return sorted(
+        (
+            point
+            for point in points
+            if not any(
+                other.cost <= point.cost
+                and other.dice >= point.dice
+                and (other.cost, other.dice) != (point.cost, point.dice)
+                for other in points
+            )
+        ),
+        key=lambda point: (point.cost, point.dice),
+    )
+
+
+def _points(table: "pd.DataFrame", cost: str) -> list[_Point]:
     """The table's rows from the lowest Dice to the highest; no interval gives no bar."""
     rows = table.sort_values(["dice_mean", "model"])
-    columns = (rows[name].astype(float) for name in ("parameters", "dice_mean", "dice_low", "dice_high"))
+    columns = (rows[name].astype(float) for name in (cost, "dice_mean", "dice_low", "dice_high"))
     return [
         _Point(str(model), x, y, *(0.0 if math.isnan(low) else max(0.0, bar) for bar in (y - low, high - y)))
         for model, x, y, low, high in zip(rows["model"], *columns, strict=True)
@@ -72,7 +103,7 @@ def _names(ax: "Axes", points: Sequence[_Point], looks: Mapping[str, Look]) -> N
     for point in points:
         text = ax.annotate(
             point.model,
-            (point.parameters, point.dice),
+            (point.cost, point.dice),
             xytext=(8, 0),
             textcoords="offset points",
             color=looks[point.model].colour,
@@ -80,7 +111,7 @@ def _names(ax: "Axes", points: Sequence[_Point], looks: Mapping[str, Look]) -> N
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )
         for height, offset, sideways, upright in _places(point):
-            text.xy = (point.parameters, height)
+            text.xy = (point.cost, height)
             text.set(position=offset, horizontalalignment=sideways, verticalalignment=upright)
             box = text.get_window_extent()
             inside = Bbox.intersection(box, ax.bbox)
@@ -107,7 +138,7 @@ def _bar(ax: "Axes", point: _Point) -> Any:
     """What a point and its bar cover, in pixels."""
     from matplotlib.transforms import Bbox
 
-    ends = ((point.parameters, point.dice - point.below), (point.parameters, point.dice + point.above))
+    ends = ((point.cost, point.dice - point.below), (point.cost, point.dice + point.above))
     (x, low), (_, high) = ax.transData.transform(ends)
     pixels = 4 * ax.figure.dpi / 72
     return Bbox.from_extents(x - pixels, low - pixels, x + pixels, high + pixels)

@@ -1,0 +1,116 @@
+"""Which figures a run has: what each is drawn from, what it shows in words, and what it says to who cannot see it."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from .estimates import MACRO
+from .figure_kinds import CASES, EXAMPLE_SLICES, KINDS, Kind, NothingToDrawError, Run
+from .plot_cases import read_cases, worst_median_best
+from .plot_examples import example_slices, read_examples
+from .run_info import RunInfo
+from .scored import SCOPE, Scope
+from .style import looks
+from .table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_LOG = logging.getLogger(__name__)
+EXAMPLES: Final = "examples.npz"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with what is told of it.
+
+    Attributes:
+        name: of its files.
+        what: heading.
+        caption: how to read it.
+        alt: what a reader sees who cannot see it.
+        source: the name of the table it is drawn from, or "examples.npz".
+        scope: what was scored.
+        figure: as drawn.
+    """
+
+    name: str
+    what: str
+    caption: str
+    alt: str
+    source: str
+    scope: Scope
+    figure: "Figure"
+
+
+def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterator[Drawing]:
+    """All figures of a run, drawn one at a time; of one that is not, the log says why.
+
+    Raises:
+        ValueError: RUN/examples.npz is damaged; names it and the remedy.
+    """
+    examples = read_examples(folder)
+    models = {model for table in tables.values() if "model" in table.frame for model in table.frame["model"]}
+    run = Run(tables, info, looks(models.union(examples.models if examples else ())))
+    for kind in KINDS:
+        for scope, rows, name in _parts(tables, kind.table, kind.name):
+            try:
+                figure = kind.draw(rows, run)
+            except NothingToDrawError as reason:
+                _LOG.info("%s is not drawn: %s", name, reason)
+                continue
+            yield Drawing(name, kind.what, kind.caption, _alt(kind, rows), kind.table, scope, figure)
+    yield from _example_drawings(folder, run)
+
+
+def _example_drawings(folder: Path, run: Run) -> Iterator[Drawing]:
+    examples, cases, scope = read_examples(folder), read_cases(folder), _examples_scope(run)
+    if cases is None:
+        _LOG.info("cases is not drawn: %s has no cases in its examples.npz", folder)
+    else:
+        alt = f"Image slices with contours: the worst, median and best clean case of {', '.join(cases.models)}."
+        figure = worst_median_best(cases, looks=run.looks)
+        yield Drawing("cases", "Worst, median and best clean case of each model", CASES, alt, EXAMPLES, scope, figure)
+    if examples is None:
+        _LOG.info("examples is not drawn: %s has no examples.npz", folder)
+    else:
+        alt = f"Image slices of {examples.case} under {', '.join(examples.titles)}, with the contours of truth and of "
+        alt += f"{', '.join(examples.models)}."
+        figure = example_slices(examples, looks=run.looks)
+        yield Drawing("examples", f"One slice of {examples.case}", EXAMPLE_SLICES, alt, EXAMPLES, scope, figure)
+
+
+def _parts(tables: Mapping[str, Table], table: str, figure: str) -> "Iterator[tuple[Scope, pd.DataFrame, str]]":
+    """The scopes of a table, one label each (the mean over labels where there are several), and the figure's name."""
+    if table not in tables:
+        _LOG.info("%s is not drawn: the run has no %s table", figure, table)
+        return
+    groups = list(tables[table].frame.groupby(list(SCOPE), sort=True))
+    for (task, split, phantom), rows in groups:
+        scope = Scope(str(task), str(split), bool(phantom))
+        words = [] if len(groups) == 1 else [scope.task, scope.split, "phantom" * scope.phantom]
+        yield scope, _one_label(rows), "-".join([figure, *filter(None, words)])
+
+
+def _one_label(rows: "pd.DataFrame") -> "pd.DataFrame":
+    if "label" not in rows.columns or "threads" in rows.columns:
+        return rows
+    label = MACRO if (rows["label"] == MACRO).any() else rows["label"].iloc[0]
+    return rows[rows["label"] == label]
+
+
+def _alt(kind: Kind, rows: "pd.DataFrame") -> str:
+    models = sorted(map(str, rows["model"].unique()))
+    return f"{kind.what}, of {', '.join(models)}. The numbers are in the table {kind.table}."
+
+
+def _examples_scope(run: Run) -> Scope:
+    info = run.info
+    for table in run.tables.values():
+        first = table.frame.iloc[0]
+        phantom = bool(info.phantom or first["phantom"])
+        return Scope(info.task or str(first["task"]), info.split or str(first["split"]), phantom)
+    return Scope(info.task, info.split, bool(info.phantom))

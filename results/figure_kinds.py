@@ -1,0 +1,143 @@
+"""The figures drawn from tables: from which, under which heading, with which caption."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .costs import with_latency, with_parameters
+from .plot_cost import dice_against_cost
+from .plot_curves import severity_curves
+from .plot_equivariance import equivariance_error
+from .plot_heatmap import delta_heatmap
+from .plot_ranks import rank_intervals
+from .plot_risk import risk_coverage
+from .plot_slopes import paired_slopes
+from .run_info import RunInfo
+from .style import Look
+from .table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Run:
+    """What figures are drawn from."""
+
+    tables: Mapping[str, Table]
+    info: RunInfo
+    looks: Mapping[str, Look]
+
+
+class NothingToDrawError(Exception):
+    """The table is there and has nothing for the figure; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A figure that is drawn from one table: its name, that table's, heading, caption, and how it is drawn."""
+
+    name: str
+    table: str
+    what: str
+    caption: str
+    draw: "Callable[[pd.DataFrame, Run], Figure]"
+
+
+def _curves(rows: "pd.DataFrame", run: Run) -> "Figure":
+    mine = {model: run.looks[model] for model in sorted(rows["model"].unique())}
+    return severity_curves(rows, looks=mine, severities=run.info.severities)
+
+
+def _heatmap(rows: "pd.DataFrame", run: Run) -> "Figure":
+    if rows["delta_mean"].isna().all():
+        raise NothingToDrawError("no case was scored at every severity")
+    return delta_heatmap(rows)
+
+
+def _parameters(rows: "pd.DataFrame", run: Run) -> "Figure":
+    known = with_parameters(rows, run.tables.get("efficiency"), run.info)
+    if known.empty:
+        raise NothingToDrawError("no model's number of parameters is known")
+    return dice_against_cost(known, cost="parameters", words="trainable parameters", looks=run.looks)
+
+
+def _latency(rows: "pd.DataFrame", run: Run) -> "Figure":
+    known, words = with_latency(rows, run.tables.get("efficiency"))
+    if known.empty:
+        raise NothingToDrawError("no model was timed")
+    return dice_against_cost(known, cost="latency", words=words, looks=run.looks)
+
+
+_BAND: Final = "95 % bootstrap intervals over subjects"
+KINDS: Final = (
+    Kind(
+        "severity_curves",
+        "robustness_by_severity",
+        "Dice under perturbation (bands: 95 % over subjects)",
+        f"Mean Dice against severity, a panel per perturbation; its physical value stands under the severity. Bands: "
+        f"{_BAND}. Severity 0 is the clean score on the perturbation's grid.",
+        _curves,
+    ),
+    Kind(
+        "delta_dice",
+        "robustness_summary",
+        "Mean ΔDice over severities, against the same cases clean",
+        "Mean change of Dice over severities 1 to 5 against the same cases clean; negative is a loss. Columns "
+        "called all average over the families of their kind.",
+        _heatmap,
+    ),
+    Kind(
+        "slopes",
+        "subjects",
+        "Each subject's Dice, clean and perturbed",
+        "A thin line is one subject: its mean Dice clean, and perturbed over all families of the kind and all "
+        "severities above 0. The heavy line is the mean over subjects.",
+        lambda rows, run: paired_slopes(rows, looks=run.looks),
+    ),
+    Kind(
+        "ranks",
+        "ranks",
+        "Ranks of the models (bars: 95 % over subjects)",
+        f"Rank of each model by two schemes; 1 is best. Bars: {_BAND}. Models whose bars overlap are not told apart.",
+        lambda rows, run: rank_intervals(rows, looks=run.looks),
+    ),
+    Kind(
+        "dice_parameters",
+        "accuracy",
+        "Dice against model size (bars: 95 % over subjects)",
+        f"Clean Dice against the number of trainable parameters. Bars: {_BAND}. Points with a black edge, joined by "
+        "the dotted line, are on the Pareto front: no model is better and at most as large.",
+        _parameters,
+    ),
+    Kind(
+        "dice_latency",
+        "accuracy",
+        "Dice against latency (bars: 95 % over subjects)",
+        f"Clean Dice against the median time for one slice. Bars: {_BAND}. Points with a black edge, joined by the "
+        "dotted line, are on the Pareto front: no model is better and at most as slow.",
+        _latency,
+    ),
+    Kind(
+        "risk_coverage",
+        "risk_coverage",
+        "Risk against coverage",
+        "Mean loss over the share of cases that a model's quality score trusts most. A score that foresees failure "
+        "falls towards the left; a flat line tells nothing.",
+        lambda rows, run: risk_coverage(rows, looks=run.looks),
+    ),
+    Kind(
+        "equivariance",
+        "equivariance",
+        "Equivariance error",
+        "Difference between the answer to a moved image and the moved answer. Dotted: the floor that moving a mask to "
+        "and fro leaves by itself. Hollow markers: shifts by no multiple of 4 pixels.",
+        lambda rows, run: equivariance_error(rows, looks=run.looks),
+    ),
+)
+CASES: Final = (
+    "For each model the clean cases with the lowest, the median and the highest Dice of the whole volume, each in the "
+    "slice with the most foreground, on the model's grid."
+)
+EXAMPLE_SLICES: Final = "One slice, clean and perturbed, on the model's grid; the Dice given is that of the slice."

@@ -1,0 +1,73 @@
+"""Figure: equivariance error: how far the answer to a moved image is from the moved answer.
+
+The floor is the error that carrying a mask to and fro leaves by itself; only what is above it is the model's.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from .style import PAGE_WIDTH, Look, new_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLUMNS: Final = 4
+
+
+def equivariance_error(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure":
+    """Draw the errors of one scope, a panel per perturbation.
+
+    Args:
+        table: rows of `equivariance`: model, perturbation, severity, shift_mod4 (NaN where the perturbation is no
+            shift), error_mean, floor_mean.
+        looks: of every model.
+    """
+    from matplotlib.lines import Line2D
+
+    families, models = sorted(table["perturbation"].unique()), sorted(table["model"].unique())
+    columns = min(_COLUMNS, len(families))
+    rows = math.ceil(len(families) / columns)
+    figure = new_figure(max(4.0, PAGE_WIDTH * columns / _COLUMNS), 2.3 * rows + 1.2)
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(families) :]:
+        ax.remove()
+    for place, family in enumerate(families):
+        _panel(axes[place], table[table["perturbation"] == family], looks)
+        axes[place].set_title(family)
+        axes[place].set_xlabel("severity")
+        if place % columns == 0:
+            axes[place].set_ylabel("equivariance error")
+    handles = [
+        Line2D([], [], color=looks[m].colour, marker=looks[m].marker, linestyle=looks[m].line, markersize=4, label=m)
+        for m in models
+    ]
+    handles.append(Line2D([], [], color="0.4", linestyle=":", label="floor (resampling alone)"))
+    if table["shift_mod4"].notna().any():
+        hollow = {"color": "0.3", "marker": "o", "linestyle": "none", "markersize": 4, "markerfacecolor": "white"}
+        handles.append(Line2D([], [], **hollow, label="hollow: no multiple of 4 pixels"))  # type: ignore[arg-type]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
+    return figure
+
+
+def _panel(ax: "Axes", rows: "pd.DataFrame", looks: Mapping[str, Look]) -> None:
+    for model, mine in rows.groupby("model", sort=True):
+        look = looks[str(model)]
+        curve = mine.groupby("severity")[["error_mean", "floor_mean"]].mean()
+        ax.plot(curve.index, curve["error_mean"], color=look.colour, linestyle=look.line, linewidth=1.3)
+        ax.plot(curve.index, curve["floor_mean"], color=look.colour, linestyle=":", linewidth=1.0)
+        off = mine["shift_mod4"].fillna(0) != 0
+        for part, fill in ((mine[~off], look.colour), (mine[off], "white")):
+            ax.plot(
+                part["severity"],
+                part["error_mean"],
+                color=look.colour,
+                marker=look.marker,
+                markerfacecolor=fill,
+                markersize=4,
+                linestyle="none",
+            )
+    ax.set_xticks(sorted(rows["severity"].unique()))
+    ax.set_ylim(bottom=0)

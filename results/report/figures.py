@@ -1,0 +1,86 @@
+"""The figures of a run as the page embeds them: as data URIs, with the words of their sidecars.
+
+Only figures that were drawn from the tables and examples the run has now are taken: the sidecar's hash tells.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..table import Table
+
+_LOG = logging.getLogger(__name__)
+
+SVG_BYTES: Final = 600_000
+"""An SVG larger than this is embedded as PNG, so that the page stays small enough to be sent."""
+
+_ORDER: Final = (
+    "severity_curves",
+    "delta_dice",
+    "slopes",
+    "ranks",
+    "dice_",
+    "risk",
+    "equivariance",
+    "cases",
+    "examples",
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure: `uri` holds the picture itself; `width` and `height` are pixels of its PNG."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    uri: str
+    width: int
+    height: int
+
+
+def pictures(folder: Path, tables: Mapping[str, Table]) -> tuple[Picture, ...]:
+    """The figures in RUN/plots that show the present tables, in the order in which they are read."""
+    found = []
+    for path in sorted((folder / "plots").glob("*.json"), key=lambda path: (_place(path.stem), path.stem)):
+        about = _sidecar(path)
+        if about is None or about["source_sha256"] != _present(folder, tables, about["source"]):
+            _LOG.info("%s is not in the report: it was drawn from other tables than the run has now", path.stem)
+            continue
+        png = path.with_suffix(".png").read_bytes()
+        svg = path.with_suffix(".svg").read_bytes()
+        kind, data = ("svg+xml", svg) if len(svg) <= SVG_BYTES else ("png", png)
+        uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+        width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
+        words = (str(about[key]) for key in ("title", "caption", "alt"))
+        found.append(Picture(path.stem, *words, uri, width, height))
+    return tuple(found)
+
+
+def _place(name: str) -> int:
+    return next((place for place, start in enumerate(_ORDER) if name.startswith(start)), len(_ORDER))
+
+
+def _sidecar(path: Path) -> dict[str, Any] | None:
+    """The sidecar; None where it or a picture beside it cannot be read as such."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    whole = isinstance(content, dict) and {"title", "caption", "alt", "source", "source_sha256"} <= content.keys()
+    return content if whole and all(path.with_suffix(end).is_file() for end in (".png", ".svg")) else None
+
+
+def _present(folder: Path, tables: Mapping[str, Table], source: str) -> str:
+    """The hash of what a figure would be drawn from now; "" where the run has it no more."""
+    table = tables.get(Path(source).stem)
+    if table is not None:
+        return hashlib.sha256(table.csv().encode("utf-8")).hexdigest()
+    path = folder / "examples.npz"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if source == path.name and path.exists() else ""

@@ -1,0 +1,129 @@
+"""What a run found, in sentences that are read straight from its tables."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ..estimates import MACRO
+from ..scored import SCOPE
+from ..statistics import small_sample_warning
+from ..table import Table, bounds, count_of, heading, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TOTAL: Final = "all acquisition families"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A figure that stands out, what it is, and the sentence that says of what."""
+
+    value: str
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The findings of one task and part of its split."""
+
+    heading: str
+    findings: tuple[Finding, ...]
+
+
+def chapters(tables: Mapping[str, Table]) -> tuple[Chapter, ...]:
+    """The findings, a chapter per scope."""
+    found = {}
+    for name in ("data", "accuracy", "robustness_summary", "efficiency"):
+        if name in tables:
+            for scope, rows in tables[name].frame.groupby(list(SCOPE), sort=True):
+                found.setdefault(tuple(scope), {})[name] = _one_label(rows) if name != "data" else rows
+    return tuple(
+        Chapter(heading(str(task), str(split), phantom=bool(phantom)), tuple(_findings(parts)))
+        for (task, split, phantom), parts in found.items()
+    )
+
+
+def _findings(parts: "Mapping[str, pd.DataFrame]") -> "Iterator[Finding]":
+    if "data" in parts:
+        yield _size(parts["data"])
+    if "accuracy" in parts:
+        yield from _accuracy(parts["accuracy"].dropna(subset=["dice_mean"]))
+    if "robustness_summary" in parts:
+        yield from _robustness(parts["robustness_summary"].dropna(subset=["delta_mean"]))
+    if "efficiency" in parts:
+        yield from _smallest(parts["efficiency"].dropna(subset=["parameters"]))
+
+
+def _size(rows: "pd.DataFrame") -> Finding:
+    cases, subjects = int(rows["cases"].max()), int(rows["subjects"].max())
+    sentence = f"{count_of(cases, 'case')} of {count_of(subjects, 'subject')} were scored with "
+    sentence += (
+        f"{count_of(rows['model'].nunique(), 'model')}; of {count_of(int(rows['intended'].sum()), 'pass', 'passes')} "
+    )
+    return Finding(f"{cases:,}", "cases", f"{sentence}intended {int(rows['scored'].sum()):,} have a score.")
+
+
+def _accuracy(rows: "pd.DataFrame") -> "Iterator[Finding]":
+    if rows.empty:
+        return
+    ranked = rows.sort_values(["dice_mean", "model"], ascending=[False, True])
+    best, last = ranked.iloc[0], ranked.iloc[-1]
+    sentence = f"{best['model']} has the highest mean Dice on clean images, {_dice(best, 'dice')}"
+    if len(ranked) > 1:
+        sentence += f"; the lowest has {last['model']}, {_dice(last, 'dice')}"
+    yield Finding(number(best["dice_mean"], 3), "best clean Dice", f"{sentence}.")
+
+
+def _robustness(rows: "pd.DataFrame") -> "Iterator[Finding]":
+    total = rows[rows["perturbation"] == _TOTAL].sort_values(["delta_mean", "model"], ascending=[False, True])
+    if not total.empty:
+        best, last = total.iloc[0], total.iloc[-1]
+        sentence = f"{best['model']} loses least over all acquisition families: ΔDice {_dice(best, 'delta', sign=True)}"
+        if len(total) > 1:
+            sentence += f"; {last['model']} loses most, {_dice(last, 'delta', sign=True)}"
+        yield Finding(number(best["delta_mean"], 3, sign=True), "smallest loss", f"{sentence}.")
+    single = rows[~rows["perturbation"].str.startswith("all ")].sort_values(["delta_mean", "model", "perturbation"])
+    if not single.empty:
+        worst = single.iloc[0]
+        sentence = f"{worst['perturbation']} hurts most: under it {worst['model']} has ΔDice "
+        sentence += f"{_dice(worst, 'delta', sign=True)} on average over severities"
+        lowest = f", and a mean Dice of {number(worst['worst_dice'], 3)} at severity {worst['worst_severity']:.0f}"
+        yield Finding(number(worst["delta_mean"], 3, sign=True), "largest loss", f"{sentence}{lowest}.")
+
+
+def _smallest(rows: "pd.DataFrame") -> "Iterator[Finding]":
+    if rows["label"].nunique() < 2:
+        return
+    ranked = rows.sort_values(["parameters", "label"])
+    small, large = ranked.iloc[0], ranked.iloc[-1]
+    times = large["parameters"] / small["parameters"]
+    sentence = f"{small['label']} has {small['parameters']:,} parameters, {large['label']} {large['parameters']:,}: "
+    yield Finding(f"{times:,.0f} ×", "range of sizes", f"{sentence}{times:,.1f} times as many.")
+
+
+def _dice(row: "pd.Series[float]", metric: str, *, sign: bool = False) -> str:
+    interval = bounds(row[f"{metric}_low"], row[f"{metric}_high"], 3, sign=sign)
+    return f"{number(row[f'{metric}_mean'], 3, sign=sign)} {interval}".strip()
+
+
+def _one_label(rows: "pd.DataFrame") -> "pd.DataFrame":
+    means = rows[rows["label"] == MACRO]
+    return rows if means.empty else means
+
+
+def warnings(tables: Mapping[str, Table]) -> tuple[str, ...]:
+    """What speaks against taking the numbers at their word: small samples, failed or missing passes, busy timings."""
+    found = []
+    if "data" in tables:
+        frame = tables["data"].frame
+        if warning := small_sample_warning(int(frame["subjects"].max())):
+            found.append(warning)
+        for column, words in (("failed", "failed"), ("not_tried", "were not tried")):
+            if lost := int(frame[column].sum()):
+                found.append(f"{count_of(lost, 'pass', 'passes')} {words}: see the table Data and exclusions.")
+    signs = ("too long", "cannot become significant", "unstable", "likely too narrow", "Nothing was scored")
+    notes = (note for table in tables.values() for note in table.notes)
+    found += [note for note in notes if any(sign in note for sign in signs)]
+    return tuple(dict.fromkeys(found))
