@@ -10,6 +10,8 @@ Conventions (docs/metrics.md has them as a table). Dice in [0, 1], lengths in mm
 - `assd_raw`, `assd`: mean surface distance, both directions pooled; the same imputation.
 - `dice_soft_paper`: the Med-NCA paper's number (Kalkhof et al., IPMI 2023): soft Dice on the resampled grid; volumes
   without foreground are skipped (NaN).
+- `nqm` and `entropy` tell how sure the model is, without the truth (`uncertainty.py`): `nqm` as stored, `entropy` =
+  entropy_sum / p_sum_model, nats per predicted voxel. NaN without any foreground mass; `nqm` also of single passes.
 """
 
 from dataclasses import dataclass
@@ -56,6 +58,8 @@ METRICS: Final = (
     Metric("hd95", "HD95", "mm", "lower", _SURFACE),
     Metric("assd_raw", "ASSD (raw)", "mm", "lower", _SURFACE),
     Metric("assd", "ASSD", "mm", "lower", _SURFACE),
+    Metric("nqm", "NQM", "", "lower", ("nqm",)),
+    Metric("entropy", "entropy per predicted voxel (nats)", "", "lower", ("entropy_sum", "p_sum_model")),
 )
 
 
@@ -88,6 +92,10 @@ def derive(frame: "pd.DataFrame") -> "pd.DataFrame":
         new["dice_soft_paper"] = np.where(size > 0, soft, np.nan)
     if "hd95" in have:
         new |= _surface_metrics(frame)
+    if "nqm" in have:
+        new["nqm"] = _real(frame, "nqm")
+    if "entropy" in have:
+        new["entropy"] = _ratio(_real(frame, "entropy_sum"), _real(frame, "p_sum_model"))
     return frame.assign(**{metric.name: new[metric.name] for metric in METRICS if metric.name in new})
 
 

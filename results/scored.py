@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SCOPE: Final = ("task", "split", "phantom")
 """Scores of different scopes never enter one number: phantom and real data least of all."""
 
+ENSEMBLE: Final = " ×"
+"""Before the number of passes in the name of an ensemble: `med-nca ×10`."""
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -107,14 +110,24 @@ def macro_counts(tally: "pd.DataFrame", *, by: Sequence[str]) -> "pd.DataFrame":
     return tally.groupby(list(by), sort=True, observed=True).agg(rules).reset_index().assign(label=MACRO)
 
 
+def ensemble_note(rows: "pd.DataFrame") -> list[str]:
+    """The sentence on the cost of ensembles, if there are any."""
+    found = sorted(set(rows.loc[rows["passes"] > 1, "passes"]))
+    if not found:
+        return []
+    sizes = " and ".join(f"×{size}" for size in found)
+    return [f"{sizes}: one answer is the mean of that many passes with fire seeds of their own, and costs as many."]
+
+
 def unscored_models(rows: "pd.DataFrame") -> list[str]:
     """Models of which nothing at all was scored."""
     return sorted(set(rows["name"]) - set(rows.loc[rows["scored"], "name"]))
 
 
 def _names(rows: "pd.DataFrame") -> "pd.Series[str]":
-    """The model's name, with its recipe where it has several, and its weights where one seed has several."""
-    name = rows["model"]
+    """The model's name, its passes if an ensemble, recipe where it has several, weights where one seed has several."""
+    several = rows["passes"] > 1
+    name = rows["model"].where(~several, rows["model"] + ENSEMBLE + rows["passes"].astype(str))
     recipes = rows.groupby(["task", "model"], observed=True)["recipe"].transform("nunique")
     name = name.where(recipes == 1, name + " [" + rows["recipe"] + "]")
     trainings = rows.assign(name=name).groupby(["task", "name", "train_seed"], observed=True)["weights"]

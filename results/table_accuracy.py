@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from .estimates import MACRO, macro, over_passes, summarise
-from .scored import Scope, common, counts, ledger, macro_counts, scopes, seeds, unscored_models
+from .scored import Scope, common, counts, ensemble_note, ledger, macro_counts, scopes, seeds, unscored_models
 from .statistics import small_sample_warning
 from .table import Table, bounds, count_of, spread
 
@@ -72,7 +72,7 @@ def _scope(scope: Scope, *, native: "pd.DataFrame", model: "pd.DataFrame") -> tu
 
 
 def _notes(native: "pd.DataFrame", *, dropped: int, subjects: int) -> list[str]:
-    notes = []
+    notes = ensemble_note(native)
     if warning := small_sample_warning(subjects):
         notes.append(warning)
     if native["name"].nunique() > 1:

@@ -14,10 +14,20 @@ from .table import Table
 from .table_accuracy import accuracy
 from .table_data import data
 from .table_efficiency import efficiency, read_efficiency
+from .table_quality import quality
 from .table_severity import robustness_by_severity
 from .table_summary import robustness_summary
 
-__all__ = ["accuracy", "build", "data", "efficiency", "robustness_by_severity", "robustness_summary", "write"]
+__all__ = [
+    "accuracy",
+    "build",
+    "data",
+    "efficiency",
+    "quality",
+    "robustness_by_severity",
+    "robustness_summary",
+    "write",
+]
 
 
 def build(run_folder: str | Path) -> dict[str, Table]:
@@ -37,6 +47,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         accuracy(frame, intended, failed=failed),
         robustness_summary(frame, intended, failed=failed, references=shipped()),
         robustness_by_severity(frame, intended, failed=failed),
+        *quality(frame, intended, failed=failed),
         efficiency(read_efficiency(folder), info=info),
         data(frame, intended, failures=failures, info=info),
     )
@@ -44,7 +55,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
 
 
 def write(run_folder: str | Path) -> list[Path]:
-    """Write RUN/tables/NAME.csv and NAME.md for every table that has something to show.
+    """Write RUN/tables/NAME.csv for every table that has something to show, and NAME.md if it has words.
 
     Returns:
         The files written.
@@ -61,7 +72,8 @@ def write(run_folder: str | Path) -> list[Path]:
     for name, table in build(folder).items():
         marks = info.marks(phantom=_is_phantom(table, info))
         written.append(write_text(folder / "tables" / f"{name}.csv", table.csv()))
-        written.append(write_text(folder / "tables" / f"{name}.md", table.markdown(marks=marks, source=source)))
+        if len(table.shown.columns):  # curves are numbers only
+            written.append(write_text(folder / "tables" / f"{name}.md", table.markdown(marks=marks, source=source)))
     return written
 
 
