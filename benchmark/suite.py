@@ -57,7 +57,7 @@ SUITES = (
     ),
     Suite(
         name="quality-v1",
-        summary="does a model foresee its failures: clean, 8 perturbations at severities 1, 3, 5, NCAs as means of 10 passes",
+        summary="do models foresee failure: clean, 8 perturbations at severities 1, 3, 5; NCAs as means of 10 passes",
         perturbations=_ROBUSTNESS_V1,
         severities=(1, 3, 5),
         passes=10,
