@@ -152,9 +152,11 @@ def report(run_folder: Path) -> None:
 def show_results(folder: Path) -> None:
     """Write a run folder's tables and plots and print the headline tables."""
     from ..results import plots, tables
+    from ..results.run_info import read_run_info
 
     written = [*tables.write(folder), *plots.write(folder)]
-    for name in ("accuracy", "robustness_summary", "efficiency"):
+    quality = ("quality",) if read_run_info(folder).suite.startswith("quality") else ()
+    for name in ("accuracy", "robustness_summary", *quality, "efficiency"):
         path = folder / "tables" / f"{name}.md"
         if path in written:
             click.echo(path.read_text(encoding="utf-8"))

@@ -78,7 +78,8 @@ def _content(rows: "pd.DataFrame") -> str:
         return "no record"
     scope = rows[list(SCOPE)].drop_duplicates().itertuples(index=False)
     what = " and ".join(f"{task} {split}{' (phantom)' if phantom else ''}" for task, split, phantom in scope)
-    names = ", ".join(sorted(rows["name"].unique()))
+    seeded = rows["name"] + " seed " + rows["train_seed"].astype(str)
+    names = ", ".join(sorted(seeded.unique()))
     conditions = ", ".join(sorted(rows["perturbation"].unique()))
     return f"{what}: {names} under {conditions}"
 
@@ -138,9 +139,9 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> "pd.DataFrame":
     answers = answers.merge(changed.rename("changed").reset_index(), on=_ROW, how="left")
     table = table.merge(answers, on=_ROW, how="left").rename(columns={"name": "model"})
     table[["answers", "changed"]] = table[["answers", "changed"]].fillna(0).astype(int)
-    order = table.assign(last=table["label"] == MACRO)
-    keys = ["model", "kind", "perturbation", "severity", "grid", "last", "label"]
-    return scope.in_front_of(order.sort_values(keys, ignore_index=True).drop(columns="last"))
+    order = table.assign(later=table["kind"] != "clean", last=table["label"] == MACRO)
+    keys = ["model", "later", "kind", "perturbation", "severity", "grid", "last", "label"]
+    return scope.in_front_of(order.sort_values(keys, ignore_index=True).drop(columns=["later", "last"]))
 
 
 def _shown(table: "pd.DataFrame") -> "pd.DataFrame":

@@ -8,7 +8,7 @@ _PLAIN: Final = (
     "mednca_bench", "git_revision", "suite", "task", "phantom", "split", "split_sha256", "data_sha256",
     "scored_train_cases",
 )  # fmt: skip
-_TABLES: Final = ("seeds", "versions", "machine", "perturbations")
+_TABLES: Final = ("seeds", "versions", "machine")
 _CONTESTANT: Final = ("recipe", "weights", "preprocess", "parameters", "train_cases")
 _SHOWN: Final = 60
 """Characters of a value; hashes and tables are cut."""
@@ -26,7 +26,8 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[st
     if not first or not second:
         return ("provenance is unknown: run.json is missing",)
     one, two = _facts(first), _facts(second)
-    names = dict.fromkeys([*one, *two])
+    both = one.keys() & two.keys()
+    names = [name for name in dict.fromkeys([*one, *two]) if name in both or not name.startswith("perturbation ")]
     lines = [
         f"{name}: {_words(one.get(name))} | {_words(two.get(name))}" for name in names if one.get(name) != two.get(name)
     ]
@@ -41,6 +42,10 @@ def _facts(run: Mapping[str, Any]) -> dict[str, Any]:
     for table in _TABLES:
         if isinstance(run.get(table), dict):
             facts |= {f"{table} {name}": value for name, value in run[table].items()}
+    families = run.get("perturbations")
+    if isinstance(families, dict):
+        facts["perturbations"] = ", ".join(families)
+        facts |= {f"perturbation {name}": table for name, table in families.items()}
     models = run.get("models")
     for entry in models if isinstance(models, list) else []:
         if isinstance(entry, dict):

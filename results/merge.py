@@ -17,7 +17,7 @@ from .atomic import write_bytes
 from .merge_checks import all_units, check_answers, check_records
 from .merge_provenance import merged_description, read_description
 from .parts import read_part
-from .store import Store
+from .store import Store, write_units
 from .table_efficiency import RAW
 
 
@@ -58,7 +58,7 @@ def merge(runs: Sequence[Path], out: Path, *, command: str) -> Merged:
     written += _copy_examples(folders, out)
     rows: list[Any] = units.to_dict("records")
     previous = (out / "units.parquet").read_bytes() if (out / "units.parquet").exists() else b""
-    written += writeall_units(out, rows).read_bytes() != previous
+    written += write_units(out, rows).read_bytes() != previous
     written += _write_new(out / "run.json", (json.dumps(content, indent=1) + "\n").encode())
     done = len(Store(out).keys() & set(units["key"]))
     return Merged(out, int(units["key"].nunique()), done, written)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .duplicates import resolve
 from .parts import to_frame
 from .record import IDENTITY
-from .store import Store
+from .store import Store, load_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,22 +55,20 @@ def _array(keys: set[str]) -> Any:
 
 def _check_scope(sources: Sequence[Path]) -> None:
     """One task, one part, phantom or real; said by the records themselves."""
-    first: tuple[Path, tuple[Any, ...]] | None = None
+    first: tuple[Path, dict[str, Any]] | None = None
     for folder in sources:
         for table in Store(folder).tables(["task", "split", "phantom"]):
-            for row in set(
-                zip(*(table.column(name).to_pylist() for name in ("task", "split", "phantom")), strict=True)
-            ):
+            for row in table.group_by(["task", "split", "phantom"]).aggregate([]).to_pylist():
                 first = first or (folder, row)
                 if row != first[1]:
                     raise ValueError(
-                        f"{first[0]} holds {_words(*first[1])}, {folder} holds {_words(*row)}: these are never put "
+                        f"{first[0]} holds {_words(first[1])}, {folder} holds {_words(row)}: these are never put "
                         "into one run"
                     )
 
 
-def _words(task: str, split: str, phantom: bool) -> str:
-    return f"{task}, part {split}, {'phantom' if phantom else 'real'} data"
+def _words(scope: dict[str, Any]) -> str:
+    return f"{scope['task']}, part {scope['split']}, {'phantom' if scope['phantom'] else 'real'} data"
 
 
 def all_units(sources: Sequence[Path]) -> "pd.DataFrame":
@@ -83,7 +81,7 @@ def all_units(sources: Sequence[Path]) -> "pd.DataFrame":
 
     frames = []
     for folder in sources:
-        units = loadall_units(folder)
+        units = load_units(folder)
         if units is None and Store(folder).parts():
             units = Store(folder).load(IDENTITY)
         if units is not None:
