@@ -19,6 +19,8 @@ COMMANDS = {
     "run": (".cli_run:run", "Run a suite: train or load models, score, write tables and plots."),
     "train": (".cli_run:train", "Train one model on a task's train part and keep its weights."),
     "report": (".cli_run:report", "Write the tables and plots of a run folder again."),
+    "compare": (".cli_runs:compare", "Compare two run folders, answer by answer."),
+    "merge": (".cli_runs:merge", "Merge run folders of one task and part into one."),
     "data": (".cli_data:data", "List, fetch, verify and generate data."),
     "list": (".cli_list:listing", "List models, perturbations, suites, tasks or recipes."),
 }

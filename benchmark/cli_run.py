@@ -51,7 +51,12 @@ def _data_options(command: Command) -> Command:
 @click.option("--perturbation", "perturbations", multiple=True, help="Only this family; repeatable.")
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="Training seed; repeatable. Default: 0.")
 @click.option("--draws", default=1, show_default=True, type=click.IntRange(1), help="Random draws per severity.")
-@click.option("--fire-seeds", default=1, show_default=True, type=click.IntRange(1), help="Passes of stochastic models.")
+@click.option(
+    "--fire-seeds", default=1, show_default=True, type=click.IntRange(1), help="Answers of stochastic models."
+)
+@click.option(
+    "--passes", type=click.IntRange(1), help="Passes averaged into one such answer. Default: as the suite says."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder. Default: runs/SUITE-TASK-SPLIT."
 )
@@ -85,8 +90,8 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
         plugins=plugins,
         channel=given["channel"],
         **{name: given[name] for name in (
-            "task", "data", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "out", "threads",
-            "limit", "allow_train_cases",
+            "task", "data", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "passes", "out",
+            "threads", "limit", "allow_train_cases",
         )},
     )  # fmt: skip
     if dry_run:
@@ -147,11 +152,13 @@ def report(run_folder: Path) -> None:
 def show_results(folder: Path) -> None:
     """Write a run folder's tables, plots and report and print the headline tables."""
     from ..results import plots, report, tables
+    from ..results.run_info import read_run_info
 
     built = tables.build(folder)
     written = [*tables.write(folder, tables=built), *plots.write(folder, tables=built)]
     page = report.write(folder, tables=built)
-    for name in ("accuracy", "robustness_summary", "efficiency"):
+    quality = ("quality",) if read_run_info(folder).suite.startswith("quality") else ()
+    for name in ("accuracy", "robustness_summary", *quality, "efficiency"):
         path = folder / "tables" / f"{name}.md"
         if path in written:
             click.echo(path.read_text(encoding="utf-8"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from .. import perturbations
 from ..perturbations.base import Perturbation
 from .errors import BenchError
-from .suite import SEVERITIES, Suite
+from .suite import Suite
 
 Grid = Literal["native", "model"]
 CLEAN = "clean"
@@ -68,13 +68,13 @@ def conditions(suite: Suite, *, only: Iterable[str] = (), draws: int = 1) -> tup
                 f"suite {suite.name} was frozen with version {version} of '{name}', but {family.version} is installed; "
                 "install the release that has it"
             )
-        chosen += _of_family(family, draws=draws)
+        chosen += _of_family(family, severities=suite.severities, draws=draws)
     for name in sorted(wanted - {name for name, _ in suite.perturbations}):
-        chosen += _of_family(perturbations.get(name), draws=draws)
+        chosen += _of_family(perturbations.get(name), severities=suite.severities, draws=draws)
     return tuple(chosen)
 
 
-def _of_family(family: Perturbation, *, draws: int) -> list[Condition]:
+def _of_family(family: Perturbation, *, severities: Sequence[int], draws: int) -> list[Condition]:
     return [
         Condition(
             perturbation=family.name,
@@ -84,6 +84,6 @@ def _of_family(family: Perturbation, *, draws: int) -> list[Condition]:
             draw=draw,
             grid="native" if family.kind == "acquisition" else "model",
         )
-        for severity in SEVERITIES
+        for severity in severities
         for draw in range(draws if family.random else 1)
     ]

@@ -18,7 +18,7 @@ from ..models.base import FireKey, Segmenter, TrainKey
 from ..results.store import Store
 from .condition import conditions
 from .plan import Contestant, PlannedCase, Unit
-from .request import Request, find_task, trainings
+from .request import Request, find_task, passes_of, trainings
 from .run import plan_units, planned_cases, run_folder
 from .slices import SliceSet
 from .task import Task
@@ -47,20 +47,19 @@ def describe_plan(request: Request) -> str:
     scoring, training_costs = 0.0, [0.0]
     for found in ready:
         todo = [unit for unit in plan if unit.contestant == found and unit.key not in done]
-        cost = _pass_seconds(found, slices) * len(todo) / request.jobs
+        cost = _pass_seconds(found, slices) * sum(unit.passes for unit in todo) / request.jobs
         scoring += cost
         lines.append(_line(found.model, _count(plan, found), len(todo), f"weights {found.weights[:12]}", cost))
     for training, trained_before in wanted:
         if trained_before is None:
-            passes = (
-                len(cases) * len(chosen) * (request.fire_seeds if models.entry(training.recipe.model).stochastic else 1)
-            )
+            stochastic = models.entry(training.recipe.model).stochastic
+            count = len(cases) * len(chosen) * (request.fire_seeds if stochastic else 1)
             train_cost, pass_cost = _training_seconds(training, slices)
-            cost = passes * pass_cost / request.jobs
+            cost = count * (passes_of(request) if stochastic else 1) * pass_cost / request.jobs
             scoring += cost
             training_costs.append(train_cost)
             note = f"to be trained first, {_clock(train_cost)}"
-            lines.append(_line(training.recipe.model, passes, passes, note, cost))
+            lines.append(_line(training.recipe.model, count, count, note, cost))
     total = scoring + max(*training_costs, sum(training_costs) / request.jobs)  # trained beside each other
     lines.append(f"about {_clock(total)} in all on this machine, {request.jobs} at a time, into {folder}")
     return "\n".join(lines)

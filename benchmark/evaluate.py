@@ -5,7 +5,9 @@ interpolated linearly, then thresholded at 0. Grid perturbations change the prep
 model's grid against the native label carried there by one composed linear map of its one-hot form; the voxel size is
 divided by the local scale, so distances stay in mm of anatomy.
 
-One unit is one pass through the model, so its records do not depend on which other units run beside it.
+One unit is one pass through the model, or an ensemble of passes that differ in their fire seed alone: the logit of the
+mean of their sigmoids is then scored like the logits of a single pass. Its records do not depend on which other units
+run beside it. How sure the model is (`results/uncertainty.py`) is measured on the model's grid in every condition.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from .. import perturbations
 from ..perturbations.base import GridMap, GridPerturbation, generator
 from ..results.measure import measure, paper_sums
+from ..results.uncertainty import pooled_logits, uncertainty
 from .cache import CaseCache
 from .condition import Condition
 from .errors import BenchError
@@ -95,12 +98,18 @@ def records(unit: Unit, job: Job) -> list[dict[str, Any]]:
     recipe = unit.contestant.preprocess
     shown = show(case, unit.condition, recipe)
     model = load_model(unit.contestant.path, unit.contestant.weights)
-    logits = segment(model, shown.slices, case=case, fire_seed=unit.fire_seed)
+    passes = np.stack(
+        [segment(model, shown.slices, case=case, fire_seed=unit.fire_seed + more) for more in range(unit.passes)]
+    )
+    logits = pooled_logits(passes).astype(np.float32)
     identity = unit.row(job.task, part=job.part) | {"parameters": json.dumps(shown.parameters, sort_keys=True)}
     names = label_names(job.task.labels, recipe)
     masks = label_masks(np.asarray(case.label), job.task.labels, recipe)
     measured = score(logits, masks, case=case, shown=shown, condition=unit.condition)
-    return [{**identity, "label": name, **values} for name, values in zip(names, measured, strict=True)]
+    return [
+        {**identity, "label": name, **values, **uncertainty(passes[:, label])}
+        for label, (name, values) in enumerate(zip(names, measured, strict=True))
+    ]
 
 
 def show(case: Case, condition: Condition, recipe: Preprocess) -> Shown:

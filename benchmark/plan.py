@@ -17,7 +17,7 @@ from .identity import key
 from .preprocess import Preprocess
 from .task import CaseFiles, Task
 
-EVALUATION_VERSION = 1  # raise it when the way from a case to its scores changes
+EVALUATION_VERSION = 2  # raise it when the way from a case to its scores changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,10 @@ class PlannedCase:
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """One piece of work; `row` is its identity in records and tables."""
+    """One piece of work; `row` is its identity in records and tables.
+
+    Its answer is the mean of `passes` passes with the fire seeds `fire_seed`, `fire_seed` + 1, ...
+    """
 
     key: str
     clean_key: str
@@ -64,6 +67,7 @@ class Unit:
     contestant: Contestant
     condition: Condition
     fire_seed: int
+    passes: int = 1
 
     def row(self, task: Task, *, part: str) -> dict[str, object]:
         """The identity columns of this unit's records."""
@@ -86,6 +90,7 @@ class Unit:
             "grid": condition.grid,
             "draw_seed": condition.draw,
             "fire_seed": self.fire_seed,
+            "passes": self.passes,
             "clean_key": self.clean_key,
         }
 
@@ -101,7 +106,13 @@ class Context:
 
 
 def unit_key(
-    context: Context, case: PlannedCase, contestant: Contestant, condition: Condition, *, fire_seed: int
+    context: Context,
+    case: PlannedCase,
+    contestant: Contestant,
+    condition: Condition,
+    *,
+    fire_seed: int,
+    passes: int = 1,
 ) -> str:
     """The SHA-256 key of one unit."""
     table: object = None  # the physical magnitude and settings behind the severity's number
@@ -119,6 +130,7 @@ def unit_key(
         condition=asdict(condition),
         severity=table,
         fire_seed=fire_seed,
+        passes=passes,
     )
 
 
@@ -129,20 +141,33 @@ def units(
     conditions: Sequence[Condition],
     *,
     fire_seeds: int,
+    passes: int = 1,
 ) -> tuple[Unit, ...]:
-    """Every unit of a run, in the order in which they are worked on; what is asked for twice is done once."""
+    """Every unit of a run, in the order in which they are worked on; what is asked for twice is done once.
+
+    Args:
+        context: what all units share.
+        cases: to be scored.
+        contestants: to score them with.
+        conditions: under what.
+        fire_seeds: answers of a stochastic model per case and condition.
+        passes: whose mean is one answer of a stochastic model; no two answers share a fire seed.
+    """
     every = (
         Unit(
-            key=unit_key(context, case, contestant, condition, fire_seed=fire_seed),
-            clean_key=unit_key(context, case, contestant, condition.clean, fire_seed=fire_seed),
+            key=unit_key(context, case, contestant, condition, fire_seed=fire_seed, passes=size),
+            clean_key=unit_key(context, case, contestant, condition.clean, fire_seed=fire_seed, passes=size),
             case=case,
             contestant=contestant,
             condition=condition,
             fire_seed=fire_seed,
+            passes=size,
         )
         for contestant in contestants
         for case in cases
-        for fire_seed in (range(fire_seeds) if contestant.stochastic else (-1,))
+        for size, fire_seed in (
+            [(passes, answer * passes) for answer in range(fire_seeds)] if contestant.stochastic else [(1, -1)]
+        )
         for condition in conditions
     )
     first: dict[str, Unit] = {}

@@ -133,12 +133,15 @@ def write_run(folder: Path, description: dict[str, Any], *, outcome: dict[str, A
         description: from `describe`.
         outcome: counts and seconds when the work is done; None when it starts.
     """
-    commands = read_run(folder).get("commands", [])
+    before = read_run(folder)
+    commands = before.get("commands", [])
     if outcome is None:
         commands.append({"command": command_line(), "started": _now(), "finished": None})
     else:
         commands[-1] = {**commands[-1], "finished": _now(), **outcome}
     content = {**description, "command": command_line(), "commands": commands}
+    if "merged" in before:  # a run that goes on in the folder of a merge keeps what that was made of
+        content["merged"] = before["merged"]
     write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
 
 

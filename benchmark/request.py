@@ -36,6 +36,7 @@ class Request:
     seeds: tuple[int, ...] = (0,)
     draws: int = 1
     fire_seeds: int = 1
+    passes: int | None = None
     out: Path | None = None
     jobs: int = 1
     threads: int = 1
@@ -86,6 +87,11 @@ def trainings(request: Request, task: Task) -> list[Training]:
         for model in request.models
         for seed in request.seeds
     ]
+
+
+def passes_of(request: Request) -> int:
+    """Passes of a stochastic model whose mean is one answer: those asked for, else the suite's."""
+    return request.passes or request.suite.passes
 
 
 def channel_of(request: Request, task: Task) -> int | None:

@@ -23,7 +23,7 @@ from .plan import Contestant, Context, PlannedCase, Unit, units
 from .preprocess import label_names
 from .progress import progress, say
 from .provenance import check_same_data, describe, write_run
-from .request import Request, channel_of, find_task, trainings
+from .request import Request, channel_of, find_task, passes_of, trainings
 from .task import Task
 from .timing_suite import time_models
 from .trained import contestant
@@ -98,7 +98,12 @@ def run(request: Request) -> Outcome:
     contestants = _contestants(request, task) if chosen else [contestant(path) for path in request.weights]
     watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
     plan = plan_units(request, task, cases, contestants, chosen)
-    seeds = {"train": list(request.seeds), "draws": request.draws, "fire": request.fire_seeds}
+    seeds = {
+        "train": list(request.seeds),
+        "draws": request.draws,
+        "fire": request.fire_seeds,
+        "passes": passes_of(request),
+    }
     description = describe(
         suite=request.suite,
         task=task,
@@ -143,7 +148,7 @@ def plan_units(
 ) -> tuple[Unit, ...]:
     """All units of the request."""
     context = Context(task=task.name, split=task.split.sha256, part=request.part, channel=channel_of(request, task))
-    return units(context, cases, contestants, chosen, fire_seeds=request.fire_seeds)
+    return units(context, cases, contestants, chosen, fire_seeds=request.fire_seeds, passes=passes_of(request))
 
 
 def unit_rows(plan: Sequence[Unit], *, task: Task, part: str) -> list[dict[str, object]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from .errors import unknown_name
 
+SEVERITIES = (1, 2, 3, 4, 5)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
@@ -15,7 +17,9 @@ class Suite:
         name: with its version, e.g. "robustness-v1".
         summary: one line for `list suites`.
         clean: cases are scored clean, on both grids where perturbations need it.
-        perturbations: (family, version of its code); the severities 1 to 5 of each are run.
+        perturbations: (family, version of its code).
+        severities: of each perturbation that are run.
+        passes: of a stochastic model whose mean is one answer; above 1 an ensemble is scored instead of single passes.
         efficiency: models are timed on this machine.
     """
 
@@ -23,6 +27,8 @@ class Suite:
     summary: str
     clean: bool = True
     perturbations: tuple[tuple[str, int], ...] = ()
+    severities: tuple[int, ...] = SEVERITIES
+    passes: int = 1
     efficiency: bool = False
 
     @property
@@ -30,8 +36,6 @@ class Suite:
         """The name without its version."""
         return self.name.rsplit("-v", 1)[0]
 
-
-SEVERITIES = (1, 2, 3, 4, 5)
 
 _ROBUSTNESS_V1 = (
     ("scale-up", 1),
@@ -50,6 +54,13 @@ SUITES = (
         name="robustness-v1",
         summary="clean, and 8 perturbations at 5 severities (scale, shape, shift, noise, ghosting, spike, bias field)",
         perturbations=_ROBUSTNESS_V1,
+    ),
+    Suite(
+        name="quality-v1",
+        summary="do models foresee failure: clean, 8 perturbations at severities 1, 3, 5; NCAs as means of 10 passes",
+        perturbations=_ROBUSTNESS_V1,
+        severities=(1, 3, 5),
+        passes=10,
     ),
     Suite(name="efficiency-v1", summary="parameters, MACs, latency, peak memory", clean=False, efficiency=True),
     Suite(

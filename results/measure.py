@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .record import CALIBRATION_BINS
 from .surface import Mask, Reals, distance_histogram
+from .uncertainty import UNMEASURED
 
 CONVENTION_VERSION: Final = 1
 """Part of every unit's key: raised when a number measured here would change."""
@@ -38,8 +39,8 @@ def measure(
             a sigmoid of a tiny positive logit rounds to 0.5.
 
     Returns:
-        Every measured column of `record.COLUMNS`, in plain Python numbers and numpy arrays. The `*_paper` sums are NaN;
-        `paper_sums` gives them.
+        Every measured column of `record.COLUMNS`, in plain Python numbers and numpy arrays. The `*_paper` sums and the
+        columns of `uncertainty` are NaN: `paper_sums` and `uncertainty.uncertainty` give them.
 
     Raises:
         ValueError: shapes differ, the volume is not 3-D, a mask is not bool, a probability is outside [0, 1] or NaN, a
@@ -74,6 +75,7 @@ def measure(
         "diagonal_mm": float(np.linalg.norm(np.multiply(truth.shape, steps))),
         "voxel_mm3": float(np.prod(steps)),
         **_calibration(probability, truth),
+        **UNMEASURED,
         "state": state_of(predicted=predicted, true=true),
     }
 

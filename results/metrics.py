@@ -13,6 +13,8 @@ Conventions (docs/metrics.md has them as a table). Ratios unless a unit is said:
 - `dice_soft_paper`: the Med-NCA paper's number (Kalkhof et al., IPMI 2023): soft Dice on the resampled grid; volumes
   without foreground are skipped (NaN).
 - Both masks empty: every metric is NaN (`state` says why). Truth or prediction alone: Dice, IoU, NSD 0.
+- `nqm` and `entropy` tell how sure the model is, without the truth (`uncertainty.py`): `nqm` as stored, `entropy` =
+  entropy_sum / p_sum_model, nats per predicted voxel. NaN without any foreground mass; `nqm` also of single passes.
 """
 
 from dataclasses import dataclass
@@ -66,6 +68,8 @@ METRICS: Final = (
     Metric("assd_raw", "ASSD (raw)", "mm", "lower", _SURFACE),
     Metric("assd", "ASSD", "mm", "lower", _SURFACE),
     Metric("ece", "ECE", "", "lower", (*_COUNTS, "cal_count", "cal_p", "cal_y")),
+    Metric("nqm", "NQM", "", "lower", ("nqm",)),
+    Metric("entropy", "entropy per predicted voxel (nats)", "", "lower", ("entropy_sum", "p_sum_model")),
 )
 
 
@@ -99,6 +103,10 @@ def derive(frame: "pd.DataFrame") -> "pd.DataFrame":
         new |= surface_metrics(frame)
     if "ece" in have:
         new["ece"] = np.where(np.isnan(new["dice"]), np.nan, expected_calibration_error(frame))
+    if "nqm" in have:
+        new["nqm"] = real(frame, "nqm")
+    if "entropy" in have:
+        new["entropy"] = ratio(real(frame, "entropy_sum"), real(frame, "p_sum_model"))
     return frame.assign(**{metric.name: new[metric.name] for metric in METRICS if metric.name in new})
 
 

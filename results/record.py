@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised when a column is added, removed or changes its meaning. Records of another version are refused by name."""
 
 SCHEMA_KEY: Final = b"mednca_bench.schema"
@@ -73,7 +73,8 @@ COLUMNS: Final = (
     _identity("severity", _INT, "0 (clean) to 5"),
     _identity("grid", _TEXT, "grid scored on: native or model"),
     _identity("draw_seed", _LONG, "seed of the perturbation's draw"),
-    _identity("fire_seed", _LONG, "seed of the fire masks; -1 for a deterministic model"),
+    _identity("fire_seed", _LONG, "seed of the fire masks, the first of an ensemble's; -1 for a deterministic model"),
+    _identity("passes", _INT, "passes whose mean is the answer, with fire seeds from fire_seed on; 1: a single pass"),
     _identity("clean_key", _TEXT, "key of the clean partner on the same grid; its own key when clean"),
     _identity("parameters", _TEXT, "parameters drawn, JSON"),
     _measured("tp", _LONG, "voxels predicted and true"),
@@ -93,6 +94,11 @@ COLUMNS: Final = (
     _measured("cal_count", _COUNTS, "voxels per bin of predicted probability, 15 equal bins of [0, 1]"),
     _measured("cal_p", _REALS, "sum of the predicted probability per bin"),
     _measured("cal_y", _REALS, "true voxels per bin"),
+    _measured(
+        "nqm", _REAL, "sum of the sd (ddof 0) of the passes' probability over the sum of their mean; NaN: one pass"
+    ),
+    _measured("entropy_sum", _REAL, "sum of the binary entropy of the probability, nats, model's grid"),
+    _measured("p_sum_model", _REAL, "sum of the predicted probability on the model's grid"),
     _measured("state", _TEXT, "ok, both_empty, missed (truth only) or false_positive (prediction only)"),
 )
 

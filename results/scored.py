@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SCOPE: Final = ("task", "split", "phantom")
 """Scores of different scopes never enter one number: phantom and real data least of all."""
 
+ENSEMBLE: Final = " ×"
+"""Before the number of passes in the name of an ensemble: `med-nca ×10`."""
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -120,20 +123,29 @@ def macro_counts(tally: "pd.DataFrame", *, by: Sequence[str]) -> "pd.DataFrame":
     return tally.groupby(list(by), sort=True, observed=True).agg(rules).reset_index().assign(label=MACRO)
 
 
+def ensemble_note(rows: "pd.DataFrame") -> list[str]:
+    """The sentence on the cost of ensembles, if there are any."""
+    found = sorted(set(rows.loc[rows["passes"] > 1, "passes"]))
+    if not found:
+        return []
+    sizes = " and ".join(f"×{size}" for size in found)
+    return [f"{sizes}: one answer is the mean of that many passes with fire seeds of their own, and costs as many."]
+
+
 def unscored_models(rows: "pd.DataFrame") -> list[str]:
     """Models of which nothing at all was scored."""
     return sorted(set(rows["name"]) - set(rows.loc[rows["scored"], "name"]))
 
 
 def _names(rows: "pd.DataFrame") -> "pd.Series[str]":
-    """The model's name, with its recipe where it has several, and its weights where one seed has several."""
+    """The model's name, its passes if an ensemble, recipe where it has several, weights where one seed has several."""
     import pandas as pd
 
-    columns = ["task", "model", "recipe", "train_seed", "weights"]
+    columns = ["task", "model", "passes", "recipe", "train_seed", "weights"]
     # A run has few trainings and may have millions of rows: names are made for the trainings.
     trainings = rows[columns].drop_duplicates()
-    words = trainings.assign(**{c: trainings[c].astype(object) for c in columns if c != "train_seed"})
-    name = words["model"]
+    words = trainings.assign(**{c: trainings[c].astype(object) for c in ("task", "model", "recipe", "weights")})
+    name = words["model"].where(words["passes"] == 1, words["model"] + ENSEMBLE + words["passes"].astype(str))
     recipes = words.groupby(["task", "model"])["recipe"].transform("nunique")
     name = name.where(recipes == 1, name + " [" + words["recipe"] + "]")
     weights = words.assign(name=name).groupby(["task", "name", "train_seed"])["weights"].transform("nunique")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from .comparisons import clean_family
 from .estimates import MACRO, macro, over_passes, summarise
-from .scored import Scope, common, counts, ledger, macro_counts, scopes, seeds, unscored_models
+from .scored import Scope, common, counts, ensemble_note, ledger, macro_counts, scopes, seeds, unscored_models
 from .statistics import small_sample_warning
 from .surface_metrics import nsd_tolerance
 from .table import Table, bounds, count_of, number, spread
@@ -110,7 +110,7 @@ def _scope(
 
 
 def _notes(native: "pd.DataFrame", *, dropped: int, subjects: int) -> list[str]:
-    notes = []
+    notes = ensemble_note(native)
     if warning := small_sample_warning(subjects):
         notes.append(warning)
     if native["name"].nunique() > 1:

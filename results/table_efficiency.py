@@ -33,7 +33,7 @@ COLUMNS: Final = (
     "cpu",
 )
 _WHOLE: Final = ("parameters", "weight_bytes", "macs", "image_side", "slices", "threads")
-_RAW: Final = ".pytest-benchmark.json"
+RAW: Final = ".pytest-benchmark.json"
 """Ending of the timer's own files, with every round; they lie beside the summaries."""
 
 
@@ -44,7 +44,7 @@ def read_efficiency(folder: Path) -> list[dict[str, Any]]:
         ValueError: a file is not a JSON object; names it and the remedy.
     """
     entries = []
-    paths = (path for path in (folder / "efficiency").glob("*.json") if not path.name.endswith(_RAW))
+    paths = (path for path in (folder / "efficiency").glob("*.json") if not path.name.endswith(RAW))
     for path in sorted(paths):
         try:
             entry = json.loads(path.read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ import numpy as np
 
 from .estimates import MACRO, macro, over_passes, summarise
 from .pairs import CELL, paired
-from .scored import Scope, common, counts, ledger, macro_counts, scopes
+from .scored import Scope, common, counts, ensemble_note, ledger, macro_counts, scopes
 from .statistics import small_sample_warning
 from .table import MISSING, Table, count_of, estimate, number
 
@@ -111,7 +111,7 @@ _LEGEND: Final = (
 
 
 def _notes(passes: "pd.DataFrame", *, dropped: int, subjects: int) -> list[str]:
-    notes = []
+    notes = ensemble_note(passes)
     if warning := small_sample_warning(subjects):
         notes.append(warning)
     if dropped:

@@ -15,7 +15,7 @@ from .corruption_error import corruption_errors
 from .curves import ROW, UNLABELLED, all_families, all_name, complete, per_case, worst
 from .estimates import macro, summarise
 from .pairs import paired
-from .scored import Scope, counts, ledger, macro_counts, scopes
+from .scored import Scope, counts, ensemble_note, ledger, macro_counts, scopes
 from .statistics import small_sample_warning
 from .table import MISSING, Table, count_of, estimate, number
 from .table_severity import COUNTED, ordered, retention, scoped, with_pairs
@@ -84,7 +84,7 @@ def _scope(
         c for c in table.columns if c.startswith(("dice_pair", "clean_pair", "clean_sd", "clean_low", "clean_high"))
     ]
     table = ordered(scoped(table.drop(columns=hidden).rename(columns={"name": "model"}), scope))
-    notes = list(sentences)
+    notes = [*sentences, *ensemble_note(rows)]
     if warning := small_sample_warning(int(table["subjects"].max())):
         notes.append(warning)
     if dropped:

@@ -19,6 +19,7 @@ from .table_efficiency import efficiency, read_efficiency
 from .table_latex import latex
 from .table_pairwise import pairwise
 from .table_paper import table1
+from .table_quality import quality
 from .table_ranks import rank_conventions, ranks
 from .table_seeds import training_seeds
 from .table_severity import robustness_by_severity
@@ -32,6 +33,7 @@ __all__ = [
     "data",
     "efficiency",
     "pairwise",
+    "quality",
     "rank_conventions",
     "ranks",
     "robustness_by_severity",
@@ -67,6 +69,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         rank_conventions(rows),
         training_seeds(rows),
         subjects(rows),
+        *quality(rows),
         efficiency(read_efficiency(folder), info=info),
         data(run.frame, run.intended, failures=run.failures, info=info),
     )
@@ -74,7 +77,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
 
 
 def write(run_folder: str | Path, *, tables: Mapping[str, Table] | None = None) -> list[Path]:
-    """Write RUN/tables/NAME.csv, .md, .tex and .html for every table that has something to show.
+    """Write RUN/tables/NAME.csv for every table with something to show, and NAME.md, .tex and .html if it has words.
 
     Args:
         run_folder: as given to `--out`.
@@ -96,7 +99,7 @@ def write(run_folder: str | Path, *, tables: Mapping[str, Table] | None = None) 
     for name, table in (build(folder) if tables is None else tables).items():
         marks = info.marks(phantom=_is_phantom(table, info))
         written.append(write_text(folder / "tables" / f"{name}.csv", table.csv()))
-        for ending, form in forms.items():
+        for ending, form in forms.items() if len(table.shown.columns) else ():  # curves are numbers only
             written.append(write_text(folder / "tables" / f"{name}.{ending}", form(table, marks=marks, source=source)))
     return written
 

@@ -68,6 +68,7 @@ INGREDIENTS: dict[str, Callable[[], str]] = {
     "draw": lambda: key(condition=replace(NOISE, draw=1)),
     "grid": lambda: key(condition=replace(NOISE, grid="model")),
     "fire seed": lambda: key(fire_seed=1),
+    "passes": lambda: key(passes=10),
 }
 
 
@@ -83,7 +84,7 @@ def test_all_ingredients_differ_from_each_other():
 @pytest.mark.parametrize("version", ["EVALUATION_VERSION", "CONVENTION_VERSION"])
 def test_a_version_of_the_code_changes_the_key(monkeypatch, version):
     before = key()
-    monkeypatch.setattr(plan_module, version, 2)
+    monkeypatch.setattr(plan_module, version, 99)
     assert key() != before
 
 
@@ -122,7 +123,7 @@ def test_every_field_is_looked_at():
 
 def test_a_key_is_64_hexadecimal_digits_and_stays_what_it_is():
     """A released key never changes: stored records are found by it."""
-    assert key(condition=NOISE.clean) == "845e06cdd34e8bc6bfb37a18510925241f0644da88dea09d2ab29c4ac8261f7e"
+    assert key(condition=NOISE.clean) == "a67731f073f34ba2fde1f18f9b468ba14dca51dc8ac6c23cbcccfe3ca1e8c593"
 
 
 def the_units(**changes: Any) -> tuple[Unit, ...]:
@@ -138,6 +139,21 @@ def test_every_unit_is_a_case_a_model_a_condition_and_a_fire_seed():
         ("unet-small", -1),
         *(("med-nca", s) for s in range(3)),
     }
+
+
+def test_an_ensemble_is_a_unit_of_its_own_and_shares_no_fire_seed_with_another():
+    suite = find_suite("robustness-v1")
+    chosen = conditions(suite, only=["noise"])
+    plan = units(CONTEXT, CASES, [NCA, UNET], chosen, fire_seeds=2, passes=10)
+    assert {(u.contestant.model, u.fire_seed, u.passes) for u in plan} == {
+        ("med-nca", 0, 10),
+        ("med-nca", 10, 10),
+        ("unet-small", -1, 1),
+    }
+    single = {unit.key for unit in units(CONTEXT, CASES, [NCA, UNET], chosen, fire_seeds=2)}
+    assert {u.contestant.model for u in plan if u.key in single} == {"unet-small"}
+    keys = {unit.key: unit for unit in plan}
+    assert all(keys[unit.clean_key].passes == unit.passes for unit in plan)
 
 
 def test_draws_are_only_for_families_that_draw():
@@ -184,4 +200,5 @@ def test_a_units_row_is_its_identity(msd_folder):
         "grid": "native",
         "draw_seed": 0,
         "fire_seed": 0,
+        "passes": 1,
     }

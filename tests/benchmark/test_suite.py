@@ -4,6 +4,7 @@ import pytest
 
 from mednca_bench import perturbations
 from mednca_bench.benchmark import suite as suite_module
+from mednca_bench.benchmark.condition import conditions
 from mednca_bench.benchmark.errors import UsageProblem
 from mednca_bench.benchmark.suite import SUITES, Suite, find_suite
 
@@ -20,7 +21,7 @@ def test_a_bare_name_is_the_newest_version(monkeypatch):
 def test_names_are_unique_and_versioned():
     names = [suite.name for suite in SUITES]
     assert len(set(names)) == len(names)
-    assert {suite.family for suite in SUITES} == {"accuracy", "robustness", "efficiency", "paper"}
+    assert {suite.family for suite in SUITES} == {"accuracy", "robustness", "quality", "efficiency", "paper"}
     for suite in SUITES:
         assert find_suite(suite.family) is suite and suite.summary
 
@@ -28,6 +29,15 @@ def test_names_are_unique_and_versioned():
 def test_robustness_v1_is_frozen():
     assert find_suite("robustness-v1").perturbations == tuple((name, 1) for name in ROBUSTNESS_V1.split())
     assert find_suite("robustness-v1").clean and not find_suite("robustness-v1").efficiency
+
+
+def test_quality_v1_is_robustness_v1_at_three_severities_with_ensembles():
+    quality, robustness = find_suite("quality-v1"), find_suite("robustness-v1")
+    assert quality.perturbations == robustness.perturbations and quality.clean and not quality.efficiency
+    assert (quality.severities, quality.passes) == ((1, 3, 5), 10)
+    assert (robustness.severities, robustness.passes) == ((1, 2, 3, 4, 5), 1)
+    chosen = conditions(quality)
+    assert len(chosen) == 2 + 8 * 3 and {c.severity for c in chosen} == {0, 1, 3, 5}
 
 
 def test_the_paper_suite_is_all_three():

@@ -71,10 +71,11 @@ def identity(**values: Any) -> dict[str, Any]:
         "grid": "native",
         "draw_seed": 0,
         "fire_seed": 0,
+        "passes": 1,
         "parameters": "{}",
     } | values
     row.setdefault("weights", sha(row["model"], row["recipe"], row["train_seed"]))
-    unit = [row[n] for n in ("task", "case", "weights", "fire_seed")]
+    unit = [row[n] for n in ("task", "case", "weights", "fire_seed", "passes")]
     row.setdefault("clean_key", sha(*unit, "clean", row["grid"]))
     row.setdefault(
         "key",
@@ -109,6 +110,9 @@ def measured(
         "cal_count": np.full(15, 64_000 // 15, dtype=np.int32),
         "cal_p": np.linspace(0, 1000, 15, dtype=np.float32),
         "cal_y": np.linspace(0, 1000, 15, dtype=np.float32),
+        "nqm": math.nan,
+        "entropy_sum": (1 - dice) * size,
+        "p_sum_model": size * 1.05,
     } | values
     row["state"] = state_of(predicted=row["tp"] + row["fp"], true=row["tp"] + row["fn"])
     if row["state"] != "ok":

@@ -1,0 +1,189 @@
+"""Quality under shift: does a model's own uncertainty foresee its failures? Tables `quality` and `risk_coverage`.
+
+An answer is one pass, or one ensemble of passes, of one case under one condition. Its risk is 1 - Dice, and it failed
+where Dice is below 0.8. Scores (`uncertainty.py`): NQM of ensembles, and for every model the entropy per predicted
+voxel. How answers are sorted and what the areas mean: `selective.py`.
+
+Rows of a perturbation hold its severities and the clean images on its grid; rows "all conditions" hold every answer,
+the clean ones on both grids.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from .pairs import paired
+from .scored import Scope, common, counts, ensemble_note, ledger, scopes
+from .selective import ENOUGH, aurc, auroc, by_score, curve, intervals
+from .statistics import small_sample_warning
+from .table import Table, bounds, count_of, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAILURE: Final = 0.8
+"""Dice below which an answer failed."""
+
+SCORES: Final = ("nqm", "entropy")
+POOLED: Final = "all conditions"
+POINTS: Final = 200
+"""Points of a curve in `risk_coverage`, at most."""
+
+_TITLES: Final = {"nqm": "NQM", "entropy": "entropy"}
+_SHARED: Final = ["perturbation", "severity", "grid", "label"]
+_ROW: Final = ["name", "label", "perturbation"]
+
+
+def quality(
+    frame: "pd.DataFrame", intended: "pd.DataFrame | None" = None, *, failed: Collection[str] = ()
+) -> tuple[Table, ...]:
+    """The tables `quality` and `risk_coverage`, of answers to the cases that every model answered.
+
+    Args:
+        frame: records with metrics, from `results.load`.
+        intended: from `store.load_units`.
+        failed: keys of units with a failed attempt.
+
+    Returns:
+        Nothing when no perturbation was intended. `quality` has a row per model, label, perturbation and score;
+        `reason` says why a number is NaN. `risk_coverage` has no words, for it is drawn.
+    """
+    import pandas as pd
+
+    summaries, curves, notes = [], [], list(_LEGEND)
+    for scope, rows in scopes(ledger(frame, intended, failed=failed)):
+        if (rows["severity"] > 0).any():
+            summary, points, words = _scope(scope, rows)
+            summaries.append(summary)
+            curves.append(points)
+            notes += words
+    if not summaries:
+        return ()
+    table, points = (pd.concat(parts, ignore_index=True) for parts in (summaries, curves))
+    summary = Table("quality", "Quality under shift", table, _shown(table), tuple(dict.fromkeys(notes)))
+    return summary, Table("risk_coverage", "Risk–coverage curves", points, pd.DataFrame(index=points.index))
+
+
+def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.DataFrame", list[str]]:
+    import pandas as pd
+
+    families = paired(rows)[rows.columns]
+    answers = pd.concat([families, rows.assign(perturbation=POOLED)], ignore_index=True)
+    tally = counts(answers, by=_ROW)
+    answers = answers[answers["scored"]].assign(failure=lambda f: f["dice"] < FAILURE, risk=lambda f: 1 - f["dice"])
+    kept, dropped = common(answers, within=_SHARED)
+    summaries, curves = [], []
+    for (name, label, perturbation), mine in kept.groupby(_ROW, sort=True):
+        head = {"model": name, "label": label, "perturbation": perturbation}
+        passes = {"passes": int(mine["passes"].iloc[0])}
+        total = tally.loc[(name, label, perturbation), ["scored", "intended", "failed"]].astype(int).to_dict()
+        for score in SCORES if passes["passes"] > 1 else SCORES[1:]:
+            defined = mine.dropna(subset=["dice", score]).sort_values("key", kind="stable")
+            left_out = {"undefined": len(mine) - len(defined)}
+            summaries.append(head | {"score": score} | passes | total | left_out | _summary(defined, score))
+            curves += [head | {"score": score} | point for point in _points(defined, score)]
+    notes = ensemble_note(rows)
+    if warning := small_sample_warning(int(kept["group"].nunique())):
+        notes.append(warning)
+    if dropped:
+        notes.append(f"Left out, since not every model has a score: {count_of(dropped, 'case')} of a condition.")
+    empty = pd.DataFrame(columns=[*_HEAD, "coverage", "risk", "threshold"])
+    points = pd.DataFrame(curves) if curves else empty
+    table = pd.DataFrame(summaries) if summaries else pd.DataFrame(columns=[*_HEAD, *_COLUMNS])
+    return scope.in_front_of(_pooled_last(table)), scope.in_front_of(_pooled_last(points)), notes
+
+
+_HEAD: Final = ("model", "label", "perturbation", "score")
+_COLUMNS: Final = ("passes", "scored", "intended", "failed", "undefined", "answers", "cases", "subjects", "failures",
+                   "risk_mean", "aurc", "aurc_low", "aurc_high", "aurc_optimal", "excess", "excess_low", "excess_high",
+                   "auroc", "auroc_low", "auroc_high", "reason")  # fmt: skip
+
+
+def _summary(answers: "pd.DataFrame", score: str) -> dict[str, Any]:
+    """What a row of `quality` says of some answers with defined Dice and score."""
+    failures = int(answers["failure"].sum())
+    who = {"answers": len(answers), "cases": answers["case"].nunique(), "subjects": answers["group"].nunique()}
+    found: dict[str, Any] = dict.fromkeys(_COLUMNS[9:-1], np.nan) | {"failures": failures}
+    if len(answers):
+        value, risk = (answers[column].to_numpy(dtype=np.float64) for column in (score, "risk"))
+        failed = answers["failure"].to_numpy(dtype=bool)
+        sorted_, ideal = by_score(value, risk, failed), by_score(risk, risk, failed)
+        area, optimal = float(aurc(sorted_.size, sorted_.risk)), float(aurc(ideal.size, ideal.risk))
+        limits = intervals(value, risk, failed, answers["group"].to_numpy(dtype=str))
+        found |= {
+            "risk_mean": float(risk.mean()),
+            "aurc": area,
+            "aurc_optimal": optimal,
+            "excess": area - optimal,
+            "auroc": float(auroc(sorted_.size, sorted_.failed)),
+        }
+        for name, (low, high) in (("aurc", limits.aurc), ("excess", limits.excess), ("auroc", limits.auroc)):
+            found |= {f"{name}_low": low, f"{name}_high": high}
+    return who | found | {"reason": _reason(answers, failures)}
+
+
+def _reason(answers: "pd.DataFrame", failures: int) -> str:
+    successes = len(answers) - failures
+    if not len(answers):
+        return "no answer with a defined Dice and score"
+    if not failures:
+        return "no failure"
+    if not successes:
+        return "no success"
+    if min(failures, successes) < ENOUGH:
+        few = count_of(failures, "failure") if failures < ENOUGH else count_of(successes, "success", "successes")
+        return f"only {few}: no interval of AUROC"
+    alone = [
+        word for word, flag in (("failures", True), ("successes", False))
+        if answers.loc[answers["failure"] == flag, "group"].nunique() < 2
+    ]  # fmt: skip
+    return f"all {' and '.join(alone)} are of one subject: no interval of AUROC" if alone else ""
+
+
+def _points(answers: "pd.DataFrame", score: str) -> Iterator[dict[str, float]]:
+    if answers.empty:
+        return
+    sorted_ = by_score(answers[score], answers["risk"], answers["failure"])
+    for coverage, risk, threshold in zip(*curve(sorted_, points=POINTS), strict=True):
+        yield {"coverage": float(coverage), "risk": float(risk), "threshold": float(threshold)}
+
+
+def _pooled_last(table: "pd.DataFrame") -> "pd.DataFrame":
+    order = table.assign(last=table["perturbation"] == POOLED)
+    order = order.sort_values(["model", "label", "score", "last", "perturbation"], kind="stable", ignore_index=True)
+    return order.drop(columns="last")
+
+
+_LEGEND: Final = (
+    f"An answer failed where its Dice is below {FAILURE:g}. AUROC: the chance that, of a failed and a good answer, the "
+    "failed one has the higher score, which is the less sure one; 0.5 is a coin.",
+    "AURC: mean risk (1 - Dice) of the accepted answers, averaged over all coverages, the surest accepted first. "
+    "Excess: above the best possible order. A score that says nothing has the mean risk as its AURC.",
+    "Scores: NQM, the passes' standard deviation relative to their mean; entropy, nats per predicted voxel. Neither "
+    "knows the truth.",
+    "95 % bootstrap intervals over subjects. n: answers scored of answers intended. A perturbation's rows hold the "
+    f"clean images too; {POOLED}: everything, clean images on both grids.",
+)
+
+
+def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    labels = table["label"].nunique() > 1
+    return pd.DataFrame(
+        {
+            "Model": row.model,
+            **({"Label": row.label} if labels else {}),
+            "Score": _TITLES[row.score],
+            "Perturbation": row.perturbation,
+            "n": f"{row.scored}/{row.intended}",
+            "Failures": f"{row.failures}/{row.answers}",
+            "Mean risk": number(row.risk_mean, 3),
+            "AURC": f"{number(row.aurc, 3)} {bounds(row.aurc_low, row.aurc_high, 3)}".strip(),
+            "Excess": f"{number(row.excess, 3)} {bounds(row.excess_low, row.excess_high, 3)}".strip(),
+            "AUROC": f"{number(row.auroc, 3)} {bounds(row.auroc_low, row.auroc_high, 3)}".strip(),
+            "Remark": row.reason,
+        }
+        for row in table.itertuples(index=False)
+    )
