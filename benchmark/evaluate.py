@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import perturbations
 from ..perturbations.base import GridMap, GridPerturbation, generator
 from ..results.measure import measure, paper_sums
 from .cache import CaseCache
@@ -108,14 +107,30 @@ def show(case: Case, condition: Condition, recipe: Preprocess) -> Shown:
     image = np.asarray(case.image)
     if not condition.severity:
         return Shown(model_input(image, recipe), GridMap.identity(), {})
-    family = perturbations.get(condition.perturbation)
+    family = condition.family
     rng = generator(condition.draw, case.id, family.name)
     if isinstance(family, GridPerturbation):
         slices = model_input(image, recipe)
-        params = family.draw(condition.severity, rng=rng, shape=recipe.size, spacing=case.spacing[:2])
+        params = family.draw(condition.severity, rng=rng, shape=recipe.size, spacing=model_spacing(case, recipe)[:2])
         return Shown(family.apply(slices, params=params), family.pull_back(params, shape=recipe.size), params)
     params = family.draw(condition.severity, rng=rng, shape=image.shape, spacing=case.spacing)
     return Shown(model_input(family.apply(image, params=params), recipe), GridMap.identity(), params)
+
+
+def scored_spacing(case: Case, size: tuple[int, int], grid_map: GridMap) -> tuple[float, float, float]:
+    """Millimetres of anatomy that one step along each axis of the perturbed model grid of `size` covers.
+
+    The columns of the map to the native grid, each as long as it is in mm: the size of a pixel divided by the local
+    scale, also where pixels are not square and the map turns.
+    """
+    native = resize_map((case.image.shape[1], case.image.shape[2]), size).after(grid_map).matrix
+    along_h, along_w = np.linalg.norm(np.asarray(case.spacing[:2])[:, None] * native, axis=0)
+    return float(along_h), float(along_w), case.spacing[2]
+
+
+def model_spacing(case: Case, recipe: Preprocess) -> tuple[float, float, float]:
+    """The size in mm of a voxel of the model's grid."""
+    return scored_spacing(case, recipe.size, GridMap.identity())
 
 
 @lru_cache(maxsize=4)
@@ -181,8 +196,7 @@ def score(
         logits = np.stack([warp(channel, to_native, native) for channel in logits])
     else:
         to_model = resize_map(native, model)
-        step = np.diag(to_model.matrix) / np.asarray(shown.grid_map.local_scale)
-        spacing = (case.spacing[0] * step[0], case.spacing[1] * step[1], case.spacing[2])
+        spacing = scored_spacing(case, model, shown.grid_map)
         truth = warp_masks(masks, to_model.after(shown.grid_map), model)
     for label, channel in enumerate(logits):
         probability = _sigmoid(channel)

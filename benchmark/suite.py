@@ -15,7 +15,7 @@ class Suite:
         name: with its version, e.g. "robustness-v1".
         summary: one line for `list suites`.
         clean: cases are scored clean, on both grids where perturbations need it.
-        perturbations: (family, version of its code); the severities 1 to 5 of each are run.
+        perturbations: (family, its version); the severities 1 to 5 of each are run.
         efficiency: models are timed on this machine.
     """
 
@@ -44,6 +44,25 @@ _ROBUSTNESS_V1 = (
     ("bias-field", 1),
 )
 
+_ROBUSTNESS_V2 = (
+    ("scale-up", 1),
+    ("scale-down", 1),
+    ("shape", 1),
+    ("shift", 1),
+    ("rotate", 1),
+    ("crop", 1),
+    ("noise", 2),
+    ("ghosting", 2),
+    ("spike", 2),
+    ("bias-field", 2),
+    ("motion", 1),
+    ("gibbs", 1),
+    ("blur", 1),
+    ("anisotropy", 1),
+    ("contrast", 1),
+    ("erase", 1),
+)
+
 SUITES = (
     Suite(name="accuracy-v1", summary="clean scores on the native grid, as the paper's Table 1"),
     Suite(
@@ -51,11 +70,22 @@ SUITES = (
         summary="clean, and 8 perturbations at 5 severities (scale, shape, shift, noise, ghosting, spike, bias field)",
         perturbations=_ROBUSTNESS_V1,
     ),
+    Suite(
+        name="robustness-v2",
+        summary="clean, and 16 perturbations at 5 severities: 6 of the grid, 10 of the acquisition, these calibrated",
+        perturbations=_ROBUSTNESS_V2,
+    ),
     Suite(name="efficiency-v1", summary="parameters, MACs, latency, peak memory", clean=False, efficiency=True),
     Suite(
         name="paper-v1",
         summary="accuracy, robustness and efficiency in one run",
         perturbations=_ROBUSTNESS_V1,
+        efficiency=True,
+    ),
+    Suite(
+        name="paper-v2",
+        summary="accuracy, robustness-v2 and efficiency in one run",
+        perturbations=_ROBUSTNESS_V2,
         efficiency=True,
     ),
 )
