@@ -35,7 +35,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "contrast": (f"{_HERE}.contrast:Contrast",),
     "erase": (f"{_HERE}.erase:Erase",),
 }
-"""Family name -> "module:Class" of versions 1, 2, ... The class, called without arguments, carries the version's table."""
+"""Family name -> "module:Class" of versions 1, 2, ... The class, called without arguments, has that version's table."""
 
 _registered: dict[str, Perturbation] = {}
 

@@ -1,5 +1,6 @@
 """The share of the foreground that stays in view, by hand and on real train labels."""
 
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
@@ -59,13 +60,8 @@ def test_every_severity_keeps_the_train_foreground_in_view(name: str, foreground
     assert isinstance(family, GridPerturbation)
     corners = [[x, y] for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0)]
     # The aspect of a pixel that was resized to the square grid, 5 % to 95 % of the train cases.
-    values: dict[str, tuple[object, ...]] = {
-        "axis": ("x", "y"),
-        "direction": tuple(DIRECTIONS),
-        "sense": ("+", "-"),
-        "aspect": (0.62, 0.71, 0.82),
-    }
-    values["position"] = tuple(corners)
+    values: dict[str, Iterable[object]] = {"axis": "xy", "direction": DIRECTIONS, "sense": "+-"}
+    values |= {"aspect": (0.62, 0.71, 0.82), "position": corners}
     for severity in range(1, 6):
         for drawn in product(*(values[key] for key in family.drawn)):
             params = {family.parameter: family.magnitude(severity), **dict(zip(family.drawn, drawn, strict=True))}
