@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ from ..perturbations.base import GridMap, GridPerturbation, generator
 from ..results.measure import measure, paper_sums
 from .cache import CaseCache
 from .condition import Condition
+from .equivariance import FLOOR_SEED
+from .equivariance import counts as agreement
 from .errors import BenchError
 from .plan import Unit
 from .preprocess import Preprocess, label_masks, label_names, model_input
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from ..models.base import Segmenter
 
 CELLS_PER_PASS = 2**18  # pixels of one forward pass: 64 slices of 64 x 64, 4 of 256 x 256; bounds memory
+KEPT_ANSWERS = 2  # answers on clean images, each as large as a volume: the units of one case follow each other
+_clean_answers: dict[tuple[object, ...], NDArray[np.float32]] = {}
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,45 @@ def records(unit: Unit, job: Job) -> list[dict[str, Any]]:
     recipe = unit.contestant.preprocess
     shown = show(case, unit.condition, recipe)
     model = load_model(unit.contestant.path, unit.contestant.weights)
-    logits = segment(model, shown.slices, case=case, fire_seed=unit.fire_seed)
+    logits = answer(unit, model, case, shown)
     identity = unit.row(job.task, part=job.part) | {"parameters": json.dumps(shown.parameters, sort_keys=True)}
     names = label_names(job.task.labels, recipe)
     masks = label_masks(np.asarray(case.label), job.task.labels, recipe)
     measured = score(logits, masks, case=case, shown=shown, condition=unit.condition)
-    return [{**identity, "label": name, **values} for name, values in zip(names, measured, strict=True)]
+    compared = compare(unit, model, case, shown, logits)
+    return [
+        {**identity, "label": name, **values, **counts}
+        for name, values, counts in zip(names, measured, compared, strict=True)
+    ]
+
+
+def answer(unit: Unit, model: Segmenter, case: Case, shown: Shown) -> NDArray[np.float32]:
+    """The model's logits (K, H, W, Z) under the unit's condition; those of clean images are kept for the next unit."""
+    if unit.condition.severity:
+        return segment(model, shown.slices, case=case, fire_seed=unit.fire_seed)
+    contestant = unit.contestant
+    key = (contestant.path, contestant.weights, contestant.preprocess, case.id, case.sha256, unit.fire_seed)
+    if key not in _clean_answers:
+        fresh = segment(model, shown.slices, case=case, fire_seed=unit.fire_seed)
+        while len(_clean_answers) >= KEPT_ANSWERS:
+            del _clean_answers[next(iter(_clean_answers))]
+        _clean_answers[key] = fresh
+    return _clean_answers[key]
+
+
+def compare(
+    unit: Unit, model: Segmenter, case: Case, shown: Shown, logits: NDArray[np.float32]
+) -> list[dict[str, int]]:
+    """The `eq_*` columns of a unit's labels: see `equivariance.py`; nothing where they are not defined."""
+    condition = unit.condition
+    if condition.kind == "grid":
+        still = replace(unit, condition=condition.clean)
+        clean = answer(still, model, case, show(case, still.condition, unit.contestant.preprocess))
+        return agreement(logits, clean, shown.grid_map)
+    if condition.kind == "clean" and condition.grid == "model" and unit.contestant.stochastic:
+        other = segment(model, shown.slices, case=case, fire_seed=unit.fire_seed + FLOOR_SEED)
+        return agreement(logits, other, shown.grid_map)
+    return [{} for _ in logits]
 
 
 def show(case: Case, condition: Condition, recipe: Preprocess) -> Shown:

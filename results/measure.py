@@ -39,7 +39,7 @@ def measure(
 
     Returns:
         Every measured column of `record.COLUMNS`, in plain Python numbers and numpy arrays. The `*_paper` sums are NaN;
-        `paper_sums` gives them.
+        `paper_sums` gives them. The `eq_*` counts are -1: they need a second answer.
 
     Raises:
         ValueError: shapes differ, the volume is not 3-D, a mask is not bool, a probability is outside [0, 1] or NaN, a
@@ -74,6 +74,9 @@ def measure(
         "diagonal_mm": float(np.linalg.norm(np.multiply(truth.shape, steps))),
         "voxel_mm3": float(np.prod(steps)),
         **_calibration(probability, truth),
+        "eq_tp": -1,
+        "eq_fp": -1,
+        "eq_fn": -1,
         "state": state_of(predicted=predicted, true=true),
     }
 

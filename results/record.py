@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised when a column is added, removed or changes its meaning. Records of another version are refused by name."""
 
 SCHEMA_KEY: Final = b"mednca_bench.schema"
@@ -93,6 +93,9 @@ COLUMNS: Final = (
     _measured("cal_count", _COUNTS, "voxels per bin of predicted probability, 15 equal bins of [0, 1]"),
     _measured("cal_p", _REALS, "sum of the predicted probability per bin"),
     _measured("cal_y", _REALS, "true voxels per bin"),
+    _measured("eq_tp", _LONG, "equivariance: pixels in the answer on the moved image and in the moved answer, else -1"),
+    _measured("eq_fp", _LONG, "pixels in the answer on the moved image alone, else -1"),
+    _measured("eq_fn", _LONG, "pixels in the moved answer alone, else -1; clean: two fire seeds are compared"),
     _measured("state", _TEXT, "ok, both_empty, missed (truth only) or false_positive (prediction only)"),
 )
 

@@ -14,10 +14,20 @@ from .table import Table
 from .table_accuracy import accuracy
 from .table_data import data
 from .table_efficiency import efficiency, read_efficiency
+from .table_equivariance import equivariance
 from .table_severity import robustness_by_severity
 from .table_summary import robustness_summary
 
-__all__ = ["accuracy", "build", "data", "efficiency", "robustness_by_severity", "robustness_summary", "write"]
+__all__ = [
+    "accuracy",
+    "build",
+    "data",
+    "efficiency",
+    "equivariance",
+    "robustness_by_severity",
+    "robustness_summary",
+    "write",
+]
 
 
 def build(run_folder: str | Path) -> dict[str, Table]:
@@ -37,6 +47,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         accuracy(frame, intended, failed=failed),
         robustness_summary(frame, intended, failed=failed, references=shipped()),
         robustness_by_severity(frame, intended, failed=failed),
+        equivariance(frame, intended, failed=failed),
         efficiency(read_efficiency(folder), info=info),
         data(frame, intended, failures=failures, info=info),
     )

@@ -109,6 +109,9 @@ def measured(
         "cal_count": np.full(15, 64_000 // 15, dtype=np.int32),
         "cal_p": np.linspace(0, 1000, 15, dtype=np.float32),
         "cal_y": np.linspace(0, 1000, 15, dtype=np.float32),
+        "eq_tp": -1,
+        "eq_fp": -1,
+        "eq_fn": -1,
     } | values
     row["state"] = state_of(predicted=row["tp"] + row["fp"], true=row["tp"] + row["fn"])
     if row["state"] != "ok":
