@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .cli_perturbed import calibrate
+from .cli_perturbed import calibrate, corrupt, gallery
 
 if TYPE_CHECKING:
     from .verify import Finding
@@ -28,6 +28,8 @@ def data() -> None:
 
 
 data.add_command(calibrate)
+data.add_command(corrupt)
+data.add_command(gallery)
 
 
 @data.command("list")

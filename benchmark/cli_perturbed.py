@@ -116,3 +116,65 @@ def calibrate(draws: int, limit: int | None, out: Path, **given: Any) -> int:
     for problem in problems(table):
         say(problem)
     return 1 if problems(table) else 0
+
+
+@click.command()
+@_options("val")
+@click.option(
+    "--labels",
+    type=click.Choice(["merged", "classes"]),
+    default="merged",
+    show_default=True,
+    help="One foreground, as `run` scores by default, or the task's labels.",
+)
+@click.option("--draws", default=1, show_default=True, type=click.IntRange(1), help="Random draws per severity.")
+@click.option("--limit", type=click.IntRange(1), help="At most N cases, evenly spaced. Default: all of the part.")
+@click.option("--out", type=_OUT, required=True, metavar="DIR", help="New folder, or that of an earlier export.")
+def corrupt(labels: str, draws: int, limit: int | None, out: Path, **given: Any) -> None:
+    """Write the corrupted benchmark as NIfTI files with a manifest, for models that are not ours.
+
+    Then predict imagesTs/ID_0000.nii.gz into PREDICTIONS/ID.nii.gz, and
+    `mednca-bench score --predictions PREDICTIONS --manifest DIR/manifest.json`.
+    """
+    from .condition import conditions
+    from .corrupt import FRESH, write
+    from .errors import UsageProblem
+    from .provenance import command_line
+    from .recipe import recipe_for
+    from .request import find_task
+    from .run import announce
+
+    request = _request(given, labels=labels)
+    if out.exists() and (strange := sorted(path.name for path in out.iterdir() if path.name not in FRESH)):
+        raise UsageProblem(f"--out {out}: holds {strange[0]}, which is no export; give a new folder")
+    task = find_task(request.task, request.data)
+    announce(task, request.part)
+    recipe = recipe_for(request.recipe, request.models[0]).preprocess(request.labels)
+    chosen = conditions(request.suite, only=request.perturbations, draws=draws)
+    cases = _cases(task, request, limit=limit)
+    where = {"task": task, "part": request.part, "suite": request.suite, "command": command_line()}
+    click.echo(str(write(out, cases, chosen, recipe, **where)))
+
+
+@click.command()
+@_options("train")
+@click.option("--case", "case_id", help="Case id. Default: the first of the part.")
+@click.option("--out", type=_OUT, required=True, metavar="FILE", help="PNG file.")
+def gallery(case_id: str | None, out: Path, **given: Any) -> None:
+    """Draw every perturbation at every severity on one slice, as a model sees it."""
+    from .condition import conditions
+    from .errors import unknown_name
+    from .gallery import draw
+    from .recipe import recipe_for
+    from .request import find_task
+    from .run import announce
+
+    request = _request(given)
+    task = find_task(request.task, request.data)
+    announce(task, request.part)
+    recipe = recipe_for(request.recipe, request.models[0]).preprocess("merged")
+    chosen = [c for c in conditions(request.suite, only=request.perturbations) if c.severity]
+    cases = {case.id: case for case in _cases(task, request, limit=None if case_id else 1)}
+    if case_id is not None and case_id not in cases:
+        raise unknown_name("case", case_id, list(cases))
+    click.echo(str(draw(cases[case_id] if case_id else next(iter(cases.values())), chosen, recipe, out, task=task)))

@@ -41,6 +41,11 @@ class Condition:
         return perturbations.get(self.perturbation, version=self.version)
 
     @property
+    def installed(self) -> bool:
+        """Whether the family is known here in that version: a manifest may come from elsewhere."""
+        return self.perturbation in perturbations.names() and self.version in perturbations.versions(self.perturbation)
+
+    @property
     def clean(self) -> Condition:
         """The condition this one is compared with: severity 0 on the same grid."""
         return Condition(grid=self.grid)

@@ -105,7 +105,7 @@ def describe(
             for contestant in contestants
         ],
         "perturbations": {
-            family.name: _table(family)
+            family.name: family_table(family)
             for family in sorted({c.family for c in chosen if c.severity}, key=lambda family: family.name)
         },
         "seeds": seeds,
@@ -118,7 +118,8 @@ def _parameters(contestant: Contestant) -> int:
     return parameter_count(load_model(contestant.path, contestant.weights))
 
 
-def _table(family: Perturbation) -> dict[str, Any]:
+def family_table(family: Perturbation) -> dict[str, Any]:
+    """What a family's severities mean."""
     return {
         "version": family.version,
         "kind": family.kind,
