@@ -40,7 +40,7 @@ class Anisotropy(AcquisitionPerturbation):
     neutral = 1.0
     drawn = ("axis",)
 
-    severities: tuple[Magnitude, ...] = (1.25, 2.4, 3.8, 5.5, 7.0)
+    severities: tuple[Magnitude, ...] = (1.15, 2.1, 3.4, 5.0, 6.8)
 
     def directions(self, rng: np.random.Generator, *, shape: tuple[int, ...], spacing: tuple[float, ...]) -> Params:
         """Draw the axis among those that have slices to merge."""

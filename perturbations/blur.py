@@ -33,7 +33,7 @@ class Blur(AcquisitionPerturbation):
     neutral = 0.0
     drawn = ("spacing",)
 
-    severities: tuple[Magnitude, ...] = (0.5, 0.76, 1.13, 1.64, 2.25)
+    severities: tuple[Magnitude, ...] = (0.48, 0.71, 1.04, 1.52, 2.13)
 
     @property
     def random(self) -> bool:

@@ -34,7 +34,7 @@ class Contrast(AcquisitionPerturbation):
     unit = "exponent of the relative intensity"
     neutral = 1.0
 
-    severities: tuple[Magnitude, ...] = (1.115, 1.235, 1.365, 1.505, 1.65)
+    severities: tuple[Magnitude, ...] = (1.108, 1.22, 1.34, 1.47, 1.6)
 
     def corrupt(self, image: Image, params: Mapping[str, Any]) -> Image:
         """Raise what lies above the floor to the power, relative to its maximum."""

@@ -39,7 +39,7 @@ class Erase(AcquisitionPerturbation):
     neutral = 0.0
     drawn = ("centre",)
 
-    severities: tuple[Magnitude, ...] = (0.136, 0.196, 0.264, 0.323, 0.37)
+    severities: tuple[Magnitude, ...] = (0.134, 0.193, 0.257, 0.312, 0.357)
 
     def directions(self, rng: np.random.Generator, *, shape: tuple[int, ...], spacing: tuple[float, ...]) -> Params:
         """Draw the centre as a fraction of each axis."""

@@ -40,7 +40,7 @@ class Gibbs(AcquisitionPerturbation):
     unit = "fraction of the in-plane frequencies, per axis"
     neutral = 1.0
 
-    severities: tuple[Magnitude, ...] = (0.6, 0.39, 0.275, 0.22, 0.2)
+    severities: tuple[Magnitude, ...] = (0.61, 0.4, 0.29, 0.22, 0.2)
 
     def corrupt(self, image: Image, params: Mapping[str, Any]) -> Image:
         """Zero the high frequencies."""

@@ -73,4 +73,4 @@ class Noise2(Noise):
 
     version = 2
 
-    severities: tuple[Magnitude, ...] = (0.036, 0.066, 0.094, 0.122, 0.152)
+    severities: tuple[Magnitude, ...] = (0.034, 0.063, 0.089, 0.116, 0.145)

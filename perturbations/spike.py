@@ -79,4 +79,4 @@ class Spike2(Spike):
 
     version = 2
 
-    severities: tuple[Magnitude, ...] = (0.067, 0.134, 0.205, 0.284, 0.375)
+    severities: tuple[Magnitude, ...] = (0.064, 0.128, 0.196, 0.273, 0.361)

@@ -56,7 +56,7 @@ def test_equals_the_mixed_k_space_of_the_mirrored_volume(axis: str, length: int)
 def test_torchio_fills_the_same_lines_and_keeps_the_real_part(torchio: ModuleType) -> None:
     # On purpose different: TorchIO keeps the real part where a scanner shows the magnitude, takes the field of view as
     # periodic, and always fills along the last axis. Given mirrored volumes with y last, its lines are ours.
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813 (the name its users know)
 
     image, params = _image(), _params("y")
     positions = _positions(image, params)

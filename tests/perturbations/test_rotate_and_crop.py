@@ -72,5 +72,5 @@ def test_corners_of_the_window() -> None:
         pull_back = Crop().pull_back({"fraction": 0.85, "position": [place, place]}, shape=(20, 40))
         edge = np.array([-0.5, -0.5]) if place == 0 else np.array([19.5, 39.5])
         np.testing.assert_allclose(pull_back(edge), edge)
-    with pytest.raises(ValueError, match="'fraction' is 1.1, outside"):
+    with pytest.raises(ValueError, match=r"'fraction' is 1\.1, outside"):
         Crop().pull_back({"fraction": 1.1, "position": [0.0, 0.0]}, shape=(8, 8))
