@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .volume import Case
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+GALLERY_DRAWS = 4
+"""The gallery shows the most visible of these."""
+
 _OUT = click.Path(path_type=Path)
 
 
@@ -173,7 +176,7 @@ def gallery(case_id: str | None, out: Path, **given: Any) -> None:
     task = find_task(request.task, request.data)
     announce(task, request.part)
     recipe = recipe_for(request.recipe, request.models[0]).preprocess("merged")
-    chosen = [c for c in conditions(request.suite, only=request.perturbations) if c.severity]
+    chosen = [c for c in conditions(request.suite, only=request.perturbations, draws=GALLERY_DRAWS) if c.severity]
     cases = {case.id: case for case in _cases(task, request, limit=None if case_id else 1)}
     if case_id is not None and case_id not in cases:
         raise unknown_name("case", case_id, list(cases))

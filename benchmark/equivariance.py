@@ -1,8 +1,8 @@
 """Equivariance: does the model's answer move as the image moves? Counts between f(T x) and T f(x) on the model's grid.
 
-T f(x) are the clean logits moved by the image's map, interpolated linearly and thresholded at 0, as everywhere. Only
-pixels whose pull-back lies inside the image count: outside, f(T x) answers on replicated edge and T f(x) does not
-know. Both answers use the same fire seed, but fire masks belong to pixels and do not move with the image, so a
+T f(x) is the clean answer, thresholded, moved by the image's map as a label is: its indicator interpolated linearly, true
+above 1/2. Predictions of other people's models, of which there is nothing but masks, are so treated alike. Only pixels
+whose pull-back lies inside the image count: outside, f(T x) answers on replicated edge and T f(x) does not know. Both answers use the same fire seed, but fire masks belong to pixels and do not move with the image, so a
 stochastic model differs from itself. Its floor, f(x; a) against f(x; b) for two fire seeds, says by how much; it is
 stored with the clean unit on the model's grid.
 """
@@ -17,6 +17,9 @@ from .resample import warp
 
 FLOOR_SEED = 2**31
 """Added to the fire seed of a clean unit for its second pass: no unit's own seed is as large."""
+
+HALF = 0.5 + 1e-6
+"""Above rounding: a pixel half-way between two is background, as where labels are carried."""
 
 Logits = NDArray[np.float32]
 
@@ -36,7 +39,8 @@ def counts(logits: Logits, clean: Logits, grid_map: GridMap) -> list[dict[str, i
     inside = in_image(grid_map, size)[..., None]
     rows = []
     for ours, theirs in zip(logits, clean, strict=True):
-        moved, expected = (ours > 0) & inside, (warp(theirs, grid_map, size) > 0) & inside
+        indicator = warp((theirs > 0).astype(np.float32), grid_map, size)
+        moved, expected = (ours > 0) & inside, (indicator > HALF) & inside
         both = int(np.count_nonzero(moved & expected))
         only_moved, only_expected = int(np.count_nonzero(moved)) - both, int(np.count_nonzero(expected)) - both
         rows.append({"eq_tp": both, "eq_fp": only_moved, "eq_fn": only_expected})

@@ -196,7 +196,7 @@ def _measured(
 
 
 def _signed(manifest: Manifest, answer: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A mask per label as logits of 1 and -1, whose sign changes half-way between two pixels when moved."""
+    """A mask per label as logits of 1 and -1."""
     return np.stack([np.where(answer == number, 1, -1) for number in manifest.labels]).astype(np.float32)
 
 

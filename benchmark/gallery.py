@@ -34,14 +34,14 @@ def draw(case: Case, conditions: Sequence[Condition], recipe: Preprocess, file: 
 
     Args:
         case: gives the slice.
-        conditions: perturbed ones; families in their order, severities as columns, the first draw alone.
+        conditions: perturbed ones; families in their order, severities as columns. Of several draws that one is shown
+            which changes the slice most: a box may well miss it.
         recipe: the preprocessing.
         file: where to.
         task: its name and licence stand under the figure.
     """
-    chosen = [condition for condition in conditions if condition.draw == 0]
-    families = list(dict.fromkeys(condition.perturbation for condition in chosen))
-    severities = sorted({condition.severity for condition in chosen})
+    families = list(dict.fromkeys(condition.perturbation for condition in conditions))
+    severities = sorted({condition.severity for condition in conditions})
     masks = np.any(label_masks(np.asarray(case.label), task.labels, recipe), axis=0, keepdims=True)
     index = int(masks.sum(axis=(0, 1, 2)).argmax())
     to_model = resize_map((masks.shape[1], masks.shape[2]), recipe.size)
@@ -49,7 +49,7 @@ def draw(case: Case, conditions: Sequence[Condition], recipe: Preprocess, file: 
         figure = new_figure(PANEL * (len(severities) + 1) + 0.9, PANEL * len(families) + 0.6)
         grid = figure.subplots(len(families), len(severities) + 1, squeeze=False)
         for row, family in zip(grid, families, strict=True):
-            mine = {condition.severity: condition for condition in chosen if condition.perturbation == family}
+            mine = _most_visible([c for c in conditions if c.perturbation == family], case, recipe, index)
             for ax, severity in zip(row, (0, *severities), strict=True):
                 view = show(case, mine.get(severity, Condition(grid="model")), recipe)
                 truth = warp_masks(masks, to_model.after(view.grid_map), recipe.size)[0, :, :, index]
@@ -65,6 +65,19 @@ def draw(case: Case, conditions: Sequence[Condition], recipe: Preprocess, file: 
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DOTS, metadata={"Software": None})
     return write_bytes(file, buffer.getvalue())
+
+
+def _most_visible(conditions: Sequence[Condition], case: Case, recipe: Preprocess, index: int) -> dict[int, Condition]:
+    """The conditions of one draw by severity."""
+    clean = show(case, Condition(grid="model"), recipe).slices[index]
+    hardest = max(condition.severity for condition in conditions)
+    change = {
+        condition.draw: float(np.abs(show(case, condition, recipe).slices[index] - clean).mean())
+        for condition in conditions
+        if condition.severity == hardest
+    }
+    draw = max(change, key=lambda seed: (change[seed], -seed))
+    return {condition.severity: condition for condition in conditions if condition.draw == draw}
 
 
 def _caption(case: Case, index: int, task: Task) -> str:
