@@ -1,10 +1,12 @@
 """Equivariance: does the model's answer move as the image moves? Counts between f(T x) and T f(x) on the model's grid.
 
-T f(x) is the clean answer, thresholded, moved by the image's map as a label is: its indicator interpolated linearly, true
-above 1/2. Predictions of other people's models, of which there is nothing but masks, are so treated alike. Only pixels
-whose pull-back lies inside the image count: outside, f(T x) answers on replicated edge and T f(x) does not know. Both answers use the same fire seed, but fire masks belong to pixels and do not move with the image, so a
-stochastic model differs from itself. Its floor, f(x; a) against f(x; b) for two fire seeds, says by how much; it is
-stored with the clean unit on the model's grid.
+T f(x) is the clean answer, thresholded, moved by the image's map as a label is: its indicator interpolated linearly,
+true above 1/2. Predictions of other people's models, of which there is nothing but masks, are so treated alike. Only
+pixels whose pull-back lies inside the image count: outside, f(T x) answers on replicated edge and T f(x) does not know.
+
+Both answers use the same fire seed, but fire masks belong to pixels and do not move with the image, so a stochastic
+model differs from itself. Its floor, f(x; a) against f(x; b) for two fire seeds, says by how much; it is stored with
+the clean unit on the model's grid.
 """
 
 from __future__ import annotations

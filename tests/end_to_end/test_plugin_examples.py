@@ -49,7 +49,7 @@ def test_a_law_that_an_author_breaks_is_named(registries: None, examples: Path) 
 def test_they_run_as_files(home, examples: Path) -> None:
     plugins = [word for name in FILES for word in ("--plugin", str(examples / name))]
     training = ("--plugin", str(home.tiny_plugin), "--recipe", "tiny", "--model", "local-net")
-    where = ("--data", str(home.data), "--limit", "1", "--jobs", "2", "--out", "with-files")
+    where = ("--data", str(home.data), "--limit", "1", "--jobs", "1", "--out", "with-files")
     done = home.run(
         "run", "--suite", "accuracy", "--perturbation", "drop-out", *plugins, *training, *where, TEST_WITHOUT_PLOTS="1"
     )
