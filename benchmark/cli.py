@@ -18,10 +18,11 @@ from .errors import BenchError, nearest
 COMMANDS = {
     "run": (".cli_run:run", "Run a suite: train or load models, score, write tables and plots."),
     "train": (".cli_run:train", "Train one model on a task's train part and keep its weights."),
+    "score": (".cli_score:score", "Score predictions of other models on a corrupted benchmark."),
     "report": (".cli_run:report", "Write the tables and plots of a run folder again."),
     "compare": (".cli_runs:compare", "Compare two run folders, answer by answer."),
     "merge": (".cli_runs:merge", "Merge run folders of one task and part into one."),
-    "data": (".cli_data:data", "List, fetch, verify and generate data."),
+    "data": (".cli_data:data", "List, fetch, verify, generate and corrupt data."),
     "list": (".cli_list:listing", "List models, perturbations, suites, tasks or recipes."),
 }
 

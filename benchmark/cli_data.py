@@ -1,4 +1,4 @@
-"""`data`: list, fetch, verify and generate data. What is heavy is imported inside the commands."""
+"""`data`: list, fetch, verify, generate and corrupt data. What is heavy is imported inside the commands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from .cli_perturbed import calibrate, corrupt, gallery
 
 if TYPE_CHECKING:
     from .verify import Finding
@@ -22,7 +24,12 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 
 @click.group(name="data")
 def data() -> None:
-    """List, fetch, verify and generate data."""
+    """List, fetch, verify, generate and corrupt data."""
+
+
+data.add_command(calibrate)
+data.add_command(corrupt)
+data.add_command(gallery)
 
 
 @data.command("list")

@@ -21,7 +21,7 @@ class Condition:
 
     Attributes:
         perturbation: the family's name, or "clean".
-        version: of the family's code; 0 when clean.
+        version: of the family; 0 when clean.
         kind: "clean", "acquisition" (native volume, before preprocessing) or "grid" (model's grid, after it).
         severity: 0 (clean) to 5.
         draw: the seed of the perturbation's random draw; 0 where nothing is drawn.
@@ -34,6 +34,16 @@ class Condition:
     severity: int = 0
     draw: int = 0
     grid: Grid
+
+    @property
+    def family(self) -> Perturbation:
+        """The family in the version this condition names. Raises ValueError when clean."""
+        return perturbations.get(self.perturbation, version=self.version)
+
+    @property
+    def installed(self) -> bool:
+        """Whether the family is known here in that version: a manifest may come from elsewhere."""
+        return self.perturbation in perturbations.names() and self.version in perturbations.versions(self.perturbation)
 
     @property
     def clean(self) -> Condition:
@@ -49,7 +59,8 @@ def conditions(suite: Suite, *, only: Iterable[str] = (), draws: int = 1) -> tup
 
     Args:
         suite: what is run.
-        only: restrict to these families (names checked by the caller); empty means all of the suite.
+        only: restrict to these families (names checked by the caller); empty means all of the suite. One that is not
+            in the suite is run in its newest version.
         draws: random draws per severity, for families that draw.
 
     Raises:
@@ -62,12 +73,14 @@ def conditions(suite: Suite, *, only: Iterable[str] = (), draws: int = 1) -> tup
     for name, version in suite.perturbations:
         if wanted and name not in wanted:
             continue
-        family = perturbations.get(name)
-        if family.version != version:
+        installed = perturbations.versions(name)
+        if version not in installed:
+            have = " and ".join(map(str, installed))
             raise BenchError(
-                f"suite {suite.name} was frozen with version {version} of '{name}', but {family.version} is installed; "
+                f"suite {suite.name} was frozen with version {version} of '{name}', but {have} is installed; "
                 "install the release that has it"
             )
+        family = perturbations.get(name, version=version)
         chosen += _of_family(family, severities=suite.severities, draws=draws)
     for name in sorted(wanted - {name for name, _ in suite.perturbations}):
         chosen += _of_family(perturbations.get(name), severities=suite.severities, draws=draws)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import perturbations
 from ..perturbations.base import GridMap, GridPerturbation, generator
 from ..results.measure import measure, paper_sums
 from ..results.uncertainty import pooled_logits, uncertainty
 from .cache import CaseCache
 from .condition import Condition
+from .equivariance import FLOOR_SEED
+from .equivariance import counts as agreement
 from .errors import BenchError
 from .plan import Unit
 from .preprocess import Preprocess, label_masks, label_names, model_input
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from ..models.base import Segmenter
 
 CELLS_PER_PASS = 2**18  # pixels of one forward pass: 64 slices of 64 x 64, 4 of 256 x 256; bounds memory
+KEPT_ANSWERS = 2  # answers on clean images, each as large as a volume: the units of one case follow each other
+_clean_answers: dict[tuple[object, ...], NDArray[np.float32]] = {}
 
 
 @dataclass(frozen=True)
@@ -98,18 +101,62 @@ def records(unit: Unit, job: Job) -> list[dict[str, Any]]:
     recipe = unit.contestant.preprocess
     shown = show(case, unit.condition, recipe)
     model = load_model(unit.contestant.path, unit.contestant.weights)
-    passes = np.stack(
-        [segment(model, shown.slices, case=case, fire_seed=unit.fire_seed + more) for more in range(unit.passes)]
-    )
-    logits = pooled_logits(passes).astype(np.float32)
+    passes = answer(unit, model, case, shown)
+    logits = pooled(passes)
     identity = unit.row(job.task, part=job.part) | {"parameters": json.dumps(shown.parameters, sort_keys=True)}
     names = label_names(job.task.labels, recipe)
     masks = label_masks(np.asarray(case.label), job.task.labels, recipe)
     measured = score(logits, masks, case=case, shown=shown, condition=unit.condition)
+    compared = compare(unit, model, case, shown, logits)
     return [
-        {**identity, "label": name, **values, **uncertainty(passes[:, label])}
-        for label, (name, values) in enumerate(zip(names, measured, strict=True))
+        {**identity, "label": name, **values, **counts, **uncertainty(passes[:, label])}
+        for label, (name, values, counts) in enumerate(zip(names, measured, compared, strict=True))
     ]
+
+
+def answer(unit: Unit, model: Segmenter, case: Case, shown: Shown, *, more: int = 0) -> NDArray[np.float32]:
+    """The model's passes under the unit's condition; those over clean images are kept for the next unit.
+
+    Args:
+        unit: gives the number of passes and their first fire seed.
+        model: in evaluation mode.
+        case: the unit's.
+        shown: the case under the unit's condition.
+        more: added to the fire seeds.
+
+    Returns:
+        Logits (passes, K, H, W, Z).
+    """
+    contestant, first = unit.contestant, unit.fire_seed + more
+    name = (contestant.path, contestant.weights, contestant.preprocess, case.id, case.sha256, first, unit.passes)
+    if not unit.condition.severity and name in _clean_answers:
+        return _clean_answers[name]
+    seeds = range(first, first + unit.passes)
+    passes = np.stack([segment(model, shown.slices, case=case, fire_seed=seed) for seed in seeds])
+    if not unit.condition.severity:
+        while len(_clean_answers) >= KEPT_ANSWERS:
+            del _clean_answers[next(iter(_clean_answers))]
+        _clean_answers[name] = passes
+    return passes
+
+
+def pooled(passes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The one answer of several passes: logits (K, H, W, Z) of the mean of their sigmoids."""
+    return pooled_logits(passes).astype(np.float32)
+
+
+def compare(
+    unit: Unit, model: Segmenter, case: Case, shown: Shown, logits: NDArray[np.float32]
+) -> list[dict[str, int]]:
+    """The `eq_*` columns of a unit's labels: see `equivariance.py`; nothing where they are not defined."""
+    condition = unit.condition
+    if condition.kind == "grid":
+        still = replace(unit, condition=condition.clean)
+        clean = answer(still, model, case, show(case, still.condition, unit.contestant.preprocess))
+        return agreement(logits, pooled(clean), shown.grid_map)
+    if condition.kind == "clean" and condition.grid == "model" and unit.contestant.stochastic:
+        return agreement(logits, pooled(answer(unit, model, case, shown, more=FLOOR_SEED)), shown.grid_map)
+    return [{} for _ in logits]
 
 
 def show(case: Case, condition: Condition, recipe: Preprocess) -> Shown:
@@ -117,14 +164,30 @@ def show(case: Case, condition: Condition, recipe: Preprocess) -> Shown:
     image = np.asarray(case.image)
     if not condition.severity:
         return Shown(model_input(image, recipe), GridMap.identity(), {})
-    family = perturbations.get(condition.perturbation)
+    family = condition.family
     rng = generator(condition.draw, case.id, family.name)
     if isinstance(family, GridPerturbation):
         slices = model_input(image, recipe)
-        params = family.draw(condition.severity, rng=rng, shape=recipe.size, spacing=case.spacing[:2])
+        params = family.draw(condition.severity, rng=rng, shape=recipe.size, spacing=model_spacing(case, recipe)[:2])
         return Shown(family.apply(slices, params=params), family.pull_back(params, shape=recipe.size), params)
     params = family.draw(condition.severity, rng=rng, shape=image.shape, spacing=case.spacing)
     return Shown(model_input(family.apply(image, params=params), recipe), GridMap.identity(), params)
+
+
+def scored_spacing(case: Case, size: tuple[int, int], grid_map: GridMap) -> tuple[float, float, float]:
+    """Millimetres of anatomy that one step along each axis of the perturbed model grid of `size` covers.
+
+    The columns of the map to the native grid, each as long as it is in mm: the size of a pixel divided by the local
+    scale, also where pixels are not square and the map turns.
+    """
+    native = resize_map((case.image.shape[1], case.image.shape[2]), size).after(grid_map).matrix
+    along_h, along_w = np.linalg.norm(np.asarray(case.spacing[:2])[:, None] * native, axis=0)
+    return float(along_h), float(along_w), case.spacing[2]
+
+
+def model_spacing(case: Case, recipe: Preprocess) -> tuple[float, float, float]:
+    """The size in mm of a voxel of the model's grid."""
+    return scored_spacing(case, recipe.size, GridMap.identity())
 
 
 @lru_cache(maxsize=4)
@@ -190,8 +253,7 @@ def score(
         logits = np.stack([warp(channel, to_native, native) for channel in logits])
     else:
         to_model = resize_map(native, model)
-        step = np.diag(to_model.matrix) / np.asarray(shown.grid_map.local_scale)
-        spacing = (case.spacing[0] * step[0], case.spacing[1] * step[1], case.spacing[2])
+        spacing = scored_spacing(case, model, shown.grid_map)
         truth = warp_masks(masks, to_model.after(shown.grid_map), model)
     for label, channel in enumerate(logits):
         probability = _sigmoid(channel)

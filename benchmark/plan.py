@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import perturbations
 from ..results.measure import CONVENTION_VERSION
 from .condition import Condition
 from .identity import key
@@ -117,7 +116,7 @@ def unit_key(
     """The SHA-256 key of one unit."""
     table: object = None  # the physical magnitude and settings behind the severity's number
     if condition.severity:
-        table = perturbations.get(condition.perturbation).condition(condition.severity)
+        table = condition.family.condition(condition.severity)
     return key(
         kind="unit",
         evaluation=EVALUATION_VERSION,

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, perturbations
+from .. import __version__
 from ..models.base import parameter_count
+from ..perturbations.base import Perturbation
 from ..results.atomic import write_text
 from .condition import Condition
 from .errors import BenchError
@@ -103,7 +104,10 @@ def describe(
             }
             for contestant in contestants
         ],
-        "perturbations": {name: _table(name) for name in sorted({c.perturbation for c in chosen if c.severity})},
+        "perturbations": {
+            family.name: family_table(family)
+            for family in sorted({c.family for c in chosen if c.severity}, key=lambda family: family.name)
+        },
         "seeds": seeds,
         "versions": versions(),
         "machine": machine(),
@@ -114,8 +118,8 @@ def _parameters(contestant: Contestant) -> int:
     return parameter_count(load_model(contestant.path, contestant.weights))
 
 
-def _table(name: str) -> dict[str, Any]:
-    family = perturbations.get(name)
+def family_table(family: Perturbation) -> dict[str, Any]:
+    """What a family's severities mean."""
     return {
         "version": family.version,
         "kind": family.kind,

@@ -17,7 +17,7 @@ class Suite:
         name: with its version, e.g. "robustness-v1".
         summary: one line for `list suites`.
         clean: cases are scored clean, on both grids where perturbations need it.
-        perturbations: (family, version of its code).
+        perturbations: (family, its version).
         severities: of each perturbation that are run.
         passes: of a stochastic model whose mean is one answer; above 1 an ensemble is scored instead of single passes.
         efficiency: models are timed on this machine.
@@ -48,12 +48,36 @@ _ROBUSTNESS_V1 = (
     ("bias-field", 1),
 )
 
+_ROBUSTNESS_V2 = (
+    ("scale-up", 1),
+    ("scale-down", 1),
+    ("shape", 1),
+    ("shift", 1),
+    ("rotate", 1),
+    ("crop", 1),
+    ("noise", 2),
+    ("ghosting", 2),
+    ("spike", 2),
+    ("bias-field", 2),
+    ("motion", 1),
+    ("gibbs", 1),
+    ("blur", 1),
+    ("anisotropy", 1),
+    ("contrast", 1),
+    ("erase", 1),
+)
+
 SUITES = (
     Suite(name="accuracy-v1", summary="clean scores on the native grid, as the paper's Table 1"),
     Suite(
         name="robustness-v1",
         summary="clean, and 8 perturbations at 5 severities (scale, shape, shift, noise, ghosting, spike, bias field)",
         perturbations=_ROBUSTNESS_V1,
+    ),
+    Suite(
+        name="robustness-v2",
+        summary="clean, and 16 perturbations at 5 severities: 6 of the grid, 10 of the acquisition, these calibrated",
+        perturbations=_ROBUSTNESS_V2,
     ),
     Suite(
         name="quality-v1",
@@ -67,6 +91,12 @@ SUITES = (
         name="paper-v1",
         summary="accuracy, robustness and efficiency in one run",
         perturbations=_ROBUSTNESS_V1,
+        efficiency=True,
+    ),
+    Suite(
+        name="paper-v2",
+        summary="accuracy, robustness-v2 and efficiency in one run",
+        perturbations=_ROBUSTNESS_V2,
         efficiency=True,
     ),
 )

@@ -87,3 +87,12 @@ def _polynomial(coefficients: tuple[float, ...], *, shape: tuple[int, ...]) -> N
         field *= z.astype(np.float32)
         field += layer
     return field
+
+
+@dataclass(frozen=True, kw_only=True)
+class BiasField2(BiasField):
+    """The same field with calibrated severities (docs/calibration.md)."""
+
+    version = 2
+
+    severities: tuple[Magnitude, ...] = (1.15, 1.31, 1.47, 1.63, 1.81)

@@ -34,7 +34,7 @@ def check_composition(perturbation: GridPerturbation, *, draws: int = 8) -> None
         assert gap < 1e-9, f"{perturbation.name}: severity {severity}: composed coordinates are {gap:g} pixels off"
         moved = perturbation.apply(perturbation.apply(_ramps(), params=params), params=params)
         far = 2.0 / min(1.0, *once.local_scale)  # both passes interpolate; their footprints must stay inside
-        inside = ((twice >= far) & (twice <= np.array(SHAPE) - 1 - far)).all(axis=-1)
+        inside = _within(twice, far) & _within(once(_pixels()), far)  # a rotation may lead out of the image and back
         gap = float(np.abs(np.moveaxis(moved, 0, -1) - twice)[inside].max(initial=0.0))
         assert gap < 1e-3, (
             f"{perturbation.name}: severity {severity}: two passes are {gap:g} pixels off the composed map"
@@ -65,6 +65,12 @@ def _each(perturbation: GridPerturbation, *, draws: int) -> list[tuple[int, Para
         for severity in range(SEVERITIES + 1)
         for seed in range(draws)
     ]
+
+
+def _within(points: NDArray[np.float64], margin: float) -> NDArray[np.bool_]:
+    """Which points (..., 2) keep that distance from the outermost pixel centres."""
+    within: NDArray[np.bool_] = ((points >= margin) & (points <= np.array(SHAPE) - 1 - margin)).all(axis=-1)
+    return within
 
 
 def _pixels() -> NDArray[np.float64]:

@@ -29,7 +29,8 @@ class Perturbation(abc.ABC):
     """One family of corruptions with five severities.
 
     Class attributes describe the family, fields are its settings; `Noise(severities=(...))` is the same family with
-    another table. `version` is raised whenever the same parameters give other bits.
+    another table. `version` is raised whenever the same severity and draw give other bits, be it by another table or by
+    other code; versions that a suite names stay installed as classes of their own (see `TABLE`).
 
     Attributes:
         severities: The magnitudes of severities 1-5, moving away from `neutral`.
@@ -50,6 +51,8 @@ class Perturbation(abc.ABC):
     """The magnitude at severity 0, which changes nothing."""
     drawn: ClassVar[tuple[str, ...]] = ()
     """Keys of the drawn directions in the parameters."""
+    saturated: ClassVar[tuple[int, ...]] = ()
+    """Severities that stay below the common calibration target, at the end of what is physically sensible."""
 
     severities: tuple[Magnitude, ...]
 

@@ -71,3 +71,12 @@ def _mirrored(length: int, *, moved: int) -> np.ndarray[tuple[int], np.dtype[np.
     """Indices that move an axis by `moved` voxels, with the axis mirrored (half-sample) beyond both ends."""
     around = (np.arange(length) - moved) % (2 * length)
     return np.minimum(around, 2 * length - 1 - around)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ghosting2(Ghosting):
+    """The same ghosts with calibrated severities (docs/calibration.md)."""
+
+    version = 2
+
+    severities: tuple[Magnitude, ...] = (0.07, 0.145, 0.23, 0.335, 0.455)

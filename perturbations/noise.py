@@ -65,3 +65,12 @@ def rician(signal: Image, *, sigma: float, rng: np.random.Generator, out: Image)
     out += signal
     # hypot neither overflows nor underflows in the squares, whatever the unit of the intensities.
     np.hypot(out, imaginary, out=out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise2(Noise):
+    """The same noise with calibrated severities (docs/calibration.md)."""
+
+    version = 2
+
+    severities: tuple[Magnitude, ...] = (0.034, 0.063, 0.089, 0.116, 0.145)

@@ -71,3 +71,12 @@ def _whole_cycles(frequency: float, *, length: int) -> int:
     """The nearest k-space line below Nyquist, where a sine could vanish on every pixel."""
     most = (length - 1) // 2
     return max(-most, min(most, round(frequency * length)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spike2(Spike):
+    """The same stripes with calibrated severities (docs/calibration.md)."""
+
+    version = 2
+
+    severities: tuple[Magnitude, ...] = (0.064, 0.128, 0.196, 0.273, 0.361)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from .equivariance_error import shift_pixels
 from .metrics import METRICS, derive
 from .parts import read_part, to_frame
 from .record import COLUMNS, IDENTITY, UNIT_SCHEMA
@@ -26,7 +27,7 @@ WORDS: Final = tuple(c.name for c in COLUMNS if c.type == pa.string() and c.name
 """Columns of few distinct words."""
 
 _IDENTITY: Final = tuple(name for name in IDENTITY if name != "parameters")
-_VALUES: Final = ("state", *(metric.name for metric in METRICS if not metric.name.endswith("_raw")))
+_VALUES: Final = ("state", "shift_pixels", *(metric.name for metric in METRICS if not metric.name.endswith("_raw")))
 _DIGITS: Final = 16
 """Hex digits of a key that make its number: 64 bits."""
 
@@ -36,7 +37,8 @@ class CompactRun:
     """What tables are made of.
 
     Attributes:
-        frame: records sorted by (key, label): identity without `parameters`, `state`, the metrics without raw ones.
+        frame: records sorted by (key, label): identity with `shift_pixels` for
+            `parameters`, `state`, the metrics without raw ones.
         intended: units in the same form, or None.
         failures: as `Store.failures`, with keys as in `frame`.
     """
@@ -84,7 +86,7 @@ def _numbered(
         return frame.assign(**{name: first for name, (first, _) in found.items()})
 
     wanted = [*_IDENTITY, *_VALUES]
-    frames = [derive(with_numbers(table))[wanted] for table in batches(Store(folder).tables(words=WORDS))]
+    frames = [_with_shift(derive(with_numbers(table)))[wanted] for table in batches(Store(folder).tables(words=WORDS))]
     units = folder / "units.parquet"
     if units.exists():
         words = [name for name in WORDS if name in UNIT_SCHEMA.names]
@@ -97,6 +99,10 @@ def _numbered(
     failures = [entry | {"key": int(number)} for entry, number in zip(failures, failed[0], strict=True)]
     intended = _sorted(frames.pop()) if units.exists() else None
     return _sorted(*frames), intended, failures
+
+
+def _with_shift(frame: "pd.DataFrame") -> "pd.DataFrame":
+    return frame.assign(shift_pixels=shift_pixels(frame))
 
 
 def key_numbers(column: Any) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
@@ -137,7 +143,7 @@ def _plain(
     folder: Path, failures: list[dict[str, Any]]
 ) -> tuple["pd.DataFrame", "pd.DataFrame | None", list[dict[str, Any]]]:
     """Keys of any kind, numbered in their order; slower, and copies are compared."""
-    frame, intended = tidy(folder)[[*_IDENTITY, *_VALUES]], load_units(folder)
+    frame, intended = _with_shift(tidy(folder))[[*_IDENTITY, *_VALUES]], load_units(folder)
     frames = [frame] if intended is None else [frame, intended[list(_IDENTITY)]]
     keys = {str(entry.get("key")) for entry in failures}.union(*(set(part[name]) for part in frames for name in KEYS))
     number = {key: place for place, key in enumerate(sorted(keys))}

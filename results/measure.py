@@ -40,7 +40,8 @@ def measure(
 
     Returns:
         Every measured column of `record.COLUMNS`, in plain Python numbers and numpy arrays. The `*_paper` sums and the
-        columns of `uncertainty` are NaN: `paper_sums` and `uncertainty.uncertainty` give them.
+        columns of `uncertainty` are NaN: `paper_sums` and `uncertainty.uncertainty` give them. The `eq_*` counts are
+        -1: they need a second answer.
 
     Raises:
         ValueError: shapes differ, the volume is not 3-D, a mask is not bool, a probability is outside [0, 1] or NaN, a
@@ -76,6 +77,9 @@ def measure(
         "voxel_mm3": float(np.prod(steps)),
         **_calibration(probability, truth),
         **UNMEASURED,
+        "eq_tp": -1,
+        "eq_fp": -1,
+        "eq_fn": -1,
         "state": state_of(predicted=predicted, true=true),
     }
 

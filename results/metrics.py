@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from .calibration import expected_calibration_error
+from .equivariance_error import NEEDS as EQUIVARIANCE_NEEDS
+from .equivariance_error import equivariance_error
 from .record import DISTANCE_COLUMNS
 from .surface import Reals
 from .surface_metrics import ratio, real, surface_metrics
@@ -70,6 +72,7 @@ METRICS: Final = (
     Metric("ece", "ECE", "", "lower", (*_COUNTS, "cal_count", "cal_p", "cal_y")),
     Metric("nqm", "NQM", "", "lower", ("nqm",)),
     Metric("entropy", "entropy per predicted voxel (nats)", "", "lower", ("entropy_sum", "p_sum_model")),
+    Metric("equivariance_error", "equivariance error", "", "lower", EQUIVARIANCE_NEEDS),
 )
 
 
@@ -107,6 +110,8 @@ def derive(frame: "pd.DataFrame") -> "pd.DataFrame":
         new["nqm"] = real(frame, "nqm")
     if "entropy" in have:
         new["entropy"] = ratio(real(frame, "entropy_sum"), real(frame, "p_sum_model"))
+    if "equivariance_error" in have:
+        new["equivariance_error"] = equivariance_error(frame)
     return frame.assign(**{metric.name: new[metric.name] for metric in METRICS if metric.name in new})
 
 

@@ -99,6 +99,9 @@ COLUMNS: Final = (
     ),
     _measured("entropy_sum", _REAL, "sum of the binary entropy of the probability, nats, model's grid"),
     _measured("p_sum_model", _REAL, "sum of the predicted probability on the model's grid"),
+    _measured("eq_tp", _LONG, "equivariance: pixels in the answer on the moved image and in the moved answer, else -1"),
+    _measured("eq_fp", _LONG, "pixels in the answer on the moved image alone, else -1"),
+    _measured("eq_fn", _LONG, "pixels in the moved answer alone, else -1; clean: two fire seeds are compared"),
     _measured("state", _TEXT, "ok, both_empty, missed (truth only) or false_positive (prediction only)"),
 )
 

@@ -54,7 +54,8 @@ def ledger(
     """
     if "scored" in frame.columns:
         return frame
-    values = ["state", *(metric.name for metric in METRICS if metric.name in frame.columns)]
+    known = ("state", "shift_pixels", *(metric.name for metric in METRICS))
+    values = [name for name in known if name in frame.columns]
     identity = [name for name in IDENTITY if name in frame.columns]
     if intended is None or intended.empty:
         rows = frame[[*identity, *values]]

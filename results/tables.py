@@ -16,6 +16,7 @@ from .table import Table
 from .table_accuracy import accuracy, accuracy_details
 from .table_data import data
 from .table_efficiency import efficiency, read_efficiency
+from .table_equivariance import equivariance
 from .table_latex import latex
 from .table_pairwise import pairwise
 from .table_paper import table1
@@ -32,6 +33,7 @@ __all__ = [
     "build",
     "data",
     "efficiency",
+    "equivariance",
     "pairwise",
     "quality",
     "rank_conventions",
@@ -69,6 +71,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         rank_conventions(rows),
         training_seeds(rows),
         subjects(rows),
+        equivariance(rows),
         *quality(rows),
         efficiency(read_efficiency(folder), info=info),
         data(run.frame, run.intended, failures=run.failures, info=info),

@@ -76,7 +76,7 @@ def error(outcome: tuple[int, str, str], *, code: int) -> str:
 def test_defaults(asked, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(3)))
     request = asked(model="", recipe="")
-    assert request.suite.name == "robustness-v1" and request.models == ("med-nca", "unet-small")
+    assert request.suite.name == "robustness-v2" and request.models == ("med-nca", "unet-small")
     assert (request.recipe, request.part, request.labels) == ("quick", "test", "merged")
     assert (request.seeds, request.draws, request.fire_seeds, request.jobs, request.threads) == ((0,), 1, 1, 3, 1)
     assert (request.out, request.limit, request.allow_train_cases) == (None, None, False)
@@ -185,7 +185,7 @@ def test_an_interrupted_run_is_one_line_and_exit_code_1(typed, monkeypatch):
 
 
 def test_a_dry_run_prints_the_plan_and_writes_no_run_folder(typed, tmp_path):
-    code, out, _ = typed("run", "--suite", "robustness", "--dry-run", "--out", "r")
+    code, out, _ = typed("run", "--suite", "robustness-v1", "--dry-run", "--out", "r")
     assert code == 0 and "threshold: 126 units, 0 done, 126 to do in" in out and "about" in out
     assert not (tmp_path / "r").exists()
 

@@ -52,9 +52,16 @@ def test_a_perturbation_never_comes_without_its_clean_partner():
 
 
 def test_a_suite_frozen_with_another_version_of_a_family_is_refused():
-    other = replace(ROBUSTNESS, perturbations=(("noise", 2),))
-    with pytest.raises(BenchError, match=r"version 2 of 'noise', but 1 is installed; install the release"):
+    other = replace(ROBUSTNESS, perturbations=(("noise", 3),))
+    with pytest.raises(BenchError, match=r"version 3 of 'noise', but 1 and 2 is installed; install the release"):
         conditions(other)
+
+
+def test_each_suite_runs_the_version_it_was_frozen_with():
+    for number in (1, 2):
+        (third,) = (c for c in conditions(find_suite(f"robustness-v{number}"), only=["noise"]) if c.severity == 3)
+        assert third.version == number and third.family == perturbations.get("noise", version=number)
+    assert {c.version for c in conditions(find_suite("accuracy"), only=["noise"])} == {0, 2}
 
 
 def test_conditions_say_what_they_are():

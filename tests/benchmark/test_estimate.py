@@ -21,7 +21,7 @@ def request_of(msd_folder, tmp_path, monkeypatch) -> Callable[..., Request]:
     data = str(msd_folder(10).root)
 
     def make(**changes) -> Request:
-        suite = find_suite(changes.pop("suite", "robustness"))
+        suite = find_suite(changes.pop("suite", "robustness-v1"))
         request = Request(suite=suite, data=data, models=("threshold",), recipe="tiny", out=tmp_path / "run")
         return replace(request, **changes)
 

@@ -29,7 +29,7 @@ from mednca_bench.results.run_info import read_run_info
 @pytest.fixture
 def description(msd_folder, contestant, tmp_path):
     task = open_task(msd_folder(3).root)
-    suite = find_suite("robustness")
+    suite = find_suite("robustness-v1")
     read = CaseCache(tmp_path / "cache").get(task.cases[0], task=task)
     return describe(
         suite=suite,

@@ -8,6 +8,10 @@ from mednca_bench.benchmark.condition import conditions
 from mednca_bench.benchmark.errors import UsageProblem
 from mednca_bench.benchmark.suite import SUITES, Suite, find_suite
 
+ROBUSTNESS_V2 = (
+    "scale-up scale-down shape shift rotate crop "
+    "noise ghosting spike bias-field motion gibbs blur anisotropy contrast erase"
+)
 ROBUSTNESS_V1 = "scale-up scale-down shape shift noise ghosting spike bias-field"
 
 
@@ -23,11 +27,20 @@ def test_names_are_unique_and_versioned():
     assert len(set(names)) == len(names)
     assert {suite.family for suite in SUITES} == {"accuracy", "robustness", "quality", "efficiency", "paper"}
     for suite in SUITES:
-        assert find_suite(suite.family) is suite and suite.summary
+        assert find_suite(suite.name) is suite and suite.summary
+    assert {find_suite(family).name for family in ("accuracy", "robustness", "efficiency", "paper")} == {
+        "accuracy-v1",
+        "robustness-v2",
+        "efficiency-v1",
+        "paper-v2",
+    }
 
 
-def test_robustness_v1_is_frozen():
+def test_robustness_suites_are_frozen():
     assert find_suite("robustness-v1").perturbations == tuple((name, 1) for name in ROBUSTNESS_V1.split())
+    assert find_suite("robustness-v2").perturbations == tuple(
+        (name, 2 if name in ROBUSTNESS_V1.split()[4:] else 1) for name in ROBUSTNESS_V2.split()
+    )
     assert find_suite("robustness-v1").clean and not find_suite("robustness-v1").efficiency
 
 
@@ -48,7 +61,7 @@ def test_the_paper_suite_is_all_three():
 def test_every_perturbation_of_a_suite_is_registered_with_its_version():
     for suite in SUITES:
         for name, version in suite.perturbations:
-            assert perturbations.get(name).version == version
+            assert perturbations.get(name, version=version).version == version
 
 
 @pytest.mark.parametrize("name", ["robustnes", "robustness-v99", "Robustness "])

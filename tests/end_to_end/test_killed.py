@@ -22,7 +22,7 @@ def command(home, out: str, *, families: tuple[str, ...] = FEW, jobs: int = 1, s
     chosen = [word for name in families for word in ("--perturbation", name)]
     training = ("--model", "med-nca-16", "--recipe", "slow", "--plugin", str(home.slow_plugin), "--seed", str(seed))
     where = ("--data", str(home.data), "--out", out, "--jobs", str(jobs))
-    return ("run", "--suite", "robustness", *chosen, *training, *where)
+    return ("run", "--suite", "robustness-v1", *chosen, *training, *where)
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> str:

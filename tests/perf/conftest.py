@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.perf import perturbation_sheet as perturbations
 from tests.perf.engine_sheet import Row, markdown, write
 
 ROWS = pytest.StashKey[list[Row]]()
+PERTURBATIONS = pytest.StashKey[list[perturbations.Row]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,12 +20,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ROWS] = []
+    config.stash[PERTURBATIONS] = []
 
 
 @pytest.fixture
 def sheet(request: pytest.FixtureRequest) -> list[Row]:
     """Where a benchmark adds its row."""
     return request.config.stash[ROWS]
+
+
+@pytest.fixture
+def perturbation_sheet(request: pytest.FixtureRequest) -> list[perturbations.Row]:
+    """Where a benchmark of a perturbation adds its row."""
+    return request.config.stash[PERTURBATIONS]
 
 
 @pytest.fixture
@@ -44,12 +53,18 @@ def threads_as_before() -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    folder = config.getoption("--perf-out", default=None)
+    moved = config.stash[PERTURBATIONS]
+    if moved:
+        terminalreporter.section("perturbations against TorchIO")
+        terminalreporter.write_line(perturbations.markdown(moved))
+        if folder is not None:
+            terminalreporter.write_line(f"written: {', '.join(map(str, perturbations.write(moved, folder)))}")
     rows = config.stash[ROWS]
     if not rows:
         return
     terminalreporter.section("engine against the literal rule")
     terminalreporter.write_line(markdown(rows))
-    folder = config.getoption("--perf-out", default=None)
     if folder is not None:
         for path in write(rows, folder):
             terminalreporter.write_line(f"wrote {path}")

@@ -28,24 +28,33 @@ GENERAL: list[Callable[[Perturbation], None]] = [
     contract.check_json,
 ]
 GRID = [contract.check_same_map, contract.check_composition, contract.check_local_scale]
-OF_GRIDS = [name for name in perturbations.names() if isinstance(perturbations.get(name), GridPerturbation)]
+EVERY = [
+    perturbations.get(name, version=version)
+    for name in perturbations.names()
+    for version in perturbations.versions(name)
+]
+OF_GRIDS = [family for family in EVERY if isinstance(family, GridPerturbation)]
+
+
+def _label(family: object) -> str | None:
+    return f"{family.name}-v{family.version}" if isinstance(family, Perturbation) else None
 
 
 @pytest.mark.parametrize("law", GENERAL, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("name", perturbations.names())
-def test_law(name: str, law: Callable[[Perturbation], None]) -> None:
-    law(perturbations.get(name))
+@pytest.mark.parametrize("family", EVERY, ids=_label)
+def test_law(family: Perturbation, law: Callable[[Perturbation], None]) -> None:
+    law(family)
 
 
-@pytest.mark.parametrize("name", perturbations.names())
-def test_no_severity_of_any_draw_is_a_no_op(name: str) -> None:
-    contract.check_changes(perturbations.get(name), draws=100)
+@pytest.mark.parametrize("family", EVERY, ids=_label)
+def test_no_severity_of_any_draw_is_a_no_op(family: Perturbation) -> None:
+    contract.check_changes(family, draws=100)
 
 
 @pytest.mark.parametrize("law", GRID, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("name", OF_GRIDS)
-def test_grid_law(name: str, law: Callable[[GridPerturbation], None]) -> None:
-    law(perturbations.get(name))  # type: ignore[arg-type]
+@pytest.mark.parametrize("family", OF_GRIDS, ids=_label)
+def test_grid_law(family: GridPerturbation, law: Callable[[GridPerturbation], None]) -> None:
+    law(family)
 
 
 def test_check_all_runs_every_check() -> None:

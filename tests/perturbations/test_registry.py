@@ -35,6 +35,22 @@ def test_get_returns_the_family_of_that_name(name: str) -> None:
     assert hash(family) == hash(perturbations.get(name))
 
 
+def test_a_family_is_served_in_all_its_versions() -> None:
+    for name in perturbations.names():
+        numbers = perturbations.versions(name)
+        families = [perturbations.get(name, version=number) for number in numbers]
+        assert [family.version for family in families] == list(numbers) == list(range(1, len(numbers) + 1))
+        assert len({(family.kind, family.parameter, family.unit, family.drawn) for family in families}) == 1
+        assert len({family.severities for family in families}) == len(families)
+        assert perturbations.get(name) == families[-1]
+
+
+@pytest.mark.parametrize("version", [0, 3, -1])
+def test_a_version_that_is_not_installed_is_refused(version: int) -> None:
+    with pytest.raises(ValueError, match=rf"version {version} of perturbation 'noise' is not installed, only 1 and 2"):
+        perturbations.get("noise", version=version)
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"), [("ghost", "ghosting"), ("scaleup", "scale-up"), ("bias_field", "bias-field")]
 )
@@ -54,7 +70,10 @@ def test_registered_family_is_found(clean_registry: None) -> None:
     perturbations.register(Jump())
     perturbations.register(Jump())
     assert perturbations.names()[-1] == "jump"
-    assert perturbations.get("jump") == Jump()
+    assert perturbations.get("jump") == perturbations.get("jump", version=1) == Jump()
+    assert perturbations.versions("jump") == (1,)
+    with pytest.raises(ValueError, match="version 2 of perturbation 'jump' is not installed, only 1"):
+        perturbations.get("jump", version=2)
     with pytest.raises(ValueError, match="did you mean 'jump'"):
         perturbations.get("jumpp")
 

@@ -113,6 +113,9 @@ def measured(
         "nqm": math.nan,
         "entropy_sum": (1 - dice) * size,
         "p_sum_model": size * 1.05,
+        "eq_tp": -1,
+        "eq_fp": -1,
+        "eq_fn": -1,
     } | values
     row["state"] = state_of(predicted=row["tp"] + row["fp"], true=row["tp"] + row["fn"])
     if row["state"] != "ok":

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mednca_bench.results.record import COLUMNS, IDENTITY, MEASURED, SCHEMA, SCHEMA_KEY
+from mednca_bench.results.record import COLUMNS, IDENTITY, MEASURED, SCHEMA, SCHEMA_KEY, SCHEMA_VERSION
 from mednca_bench.results.store import Store, load_units, write_units
 
 
@@ -154,7 +154,7 @@ def test_foreign_and_newer_parts_are_named(tmp_path: Path, rows: list[dict[str, 
     part.unlink()
     part = store.records / "part-newer.parquet"
     pq.write_table(table.replace_schema_metadata({SCHEMA_KEY: b"99"}), part)
-    with pytest.raises(ValueError, match=f"{part} has record schema 99, this version reads 2"):
+    with pytest.raises(ValueError, match=f"{part} has record schema 99, this version reads {SCHEMA_VERSION}"):
         store.keys()
     pq.write_table(pa.table({"key": ["a"]}), part)
     with pytest.raises(ValueError, match=f"{part} holds no mednca-bench records"):
