@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from .errors import UsageProblem, unknown_name
 from .progress import say
+
+if TYPE_CHECKING:
+    from .suite import Suite
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -59,6 +62,8 @@ def _data_options(command: Command) -> Command:
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads per worker.")
 @click.option("--limit", type=click.IntRange(1), help="Score only the first N cases.")
 @click.option("--allow-train-cases", is_flag=True, help="Score cases a model was trained on (marked in the results).")
+@click.option("--profile", default="quick", show_default=True, help="How long is timed: quick or conformant.")
+@click.option("--side", "sides", multiple=True, type=click.IntRange(8), help="Image side to time; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Print the units, what is done and an estimate; compute nothing.")
 def run(suite: str, dry_run: bool, **given: Any) -> int:
     """Run a suite and write records, tables and plots into a run folder.
@@ -69,6 +74,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
     from .suite import find_suite
 
     found = find_suite(suite)
+    _known_timing(found, given["profile"], given["sides"])
     plugins = _load_plugins(given["plugins"])
     _known_perturbations(given["perturbations"])
     from .request import Request
@@ -86,7 +92,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
         channel=given["channel"],
         **{name: given[name] for name in (
             "task", "data", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "out", "threads",
-            "limit", "allow_train_cases",
+            "limit", "allow_train_cases", "profile", "sides",
         )},
     )  # fmt: skip
     if dry_run:
@@ -149,7 +155,7 @@ def show_results(folder: Path) -> None:
     from ..results import plots, tables
 
     written = [*tables.write(folder), *plots.write(folder)]
-    for name in ("accuracy", "robustness_summary", "efficiency"):
+    for name in ("accuracy", "robustness_summary", "efficiency", "efficiency_end_to_end", "memory_ladder"):
         path = folder / "tables" / f"{name}.md"
         if path in written:
             click.echo(path.read_text(encoding="utf-8"))
@@ -177,6 +183,14 @@ def _known_recipe(name: str, models: tuple[str, ...]) -> None:
 
     for model in models:
         recipe_for(name, model)
+
+
+def _known_timing(suite: Suite, profile: str, sides: tuple[int, ...]) -> None:
+    from .timing_profile import find_profile
+
+    found = find_profile(profile)
+    if not suite.sweep and (found.name != "quick" or sides):
+        raise UsageProblem(f"--profile and --side belong to suite efficiency-v2; {suite.name} times as models are used")
 
 
 def _known_perturbations(names: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     from ..models.base import Segmenter
 
 CELLS_PER_PASS = 2**18  # pixels of one forward pass: 64 slices of 64 x 64, 4 of 256 x 256; bounds memory
+
+
+class Hashed(Protocol):
+    """A case, or a scan without a label: its hash keys the fire masks."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its data, 64 hexadecimal digits."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ def load_model(path: Path, digest: str) -> Segmenter:
 
 
 def segment(
-    model: Segmenter, slices: NDArray[np.float32], *, case: Case, fire_seed: int, first: int = 0
+    model: Segmenter, slices: NDArray[np.float32], *, case: Hashed, fire_seed: int, first: int = 0
 ) -> NDArray[np.float32]:
     """Run a model over a case's slices.
 

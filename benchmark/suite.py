@@ -17,6 +17,8 @@ class Suite:
         clean: cases are scored clean, on both grids where perturbations need it.
         perturbations: (family, version of its code); the severities 1 to 5 of each are run.
         efficiency: models are timed on this machine.
+        sweep: they are timed at the sides and threads of a profile, end to end and from a cold start too, instead of
+            one size as trained.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Suite:
     clean: bool = True
     perturbations: tuple[tuple[str, int], ...] = ()
     efficiency: bool = False
+    sweep: bool = False
 
     @property
     def family(self) -> str:
@@ -52,6 +55,13 @@ SUITES = (
         perturbations=_ROBUSTNESS_V1,
     ),
     Suite(name="efficiency-v1", summary="parameters, MACs, latency, peak memory", clean=False, efficiency=True),
+    Suite(
+        name="efficiency-v2",
+        summary="sides x threads: MACs, cold start, latency of the model and from NIfTI to NIfTI, memory, energy",
+        clean=False,
+        efficiency=True,
+        sweep=True,
+    ),
     Suite(
         name="paper-v1",
         summary="accuracy, robustness and efficiency in one run",
