@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from .estimates import MACRO
 from .plot_curves import severity_curves
+from .plot_energy import dice_against_energy, with_energy
 from .plot_examples import example_slices, read_examples
 from .plot_heatmap import delta_heatmap
+from .plot_ladder import ladder_steps
+from .plot_latency import latency_against_side
 from .plot_parameters import dice_against_parameters
 from .run_info import RunInfo, read_run_info
 from .scored import SCOPE, Scope
@@ -81,11 +84,35 @@ def _drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Itera
             continue
         figure = dice_against_parameters(known, looks=style)
         yield _Drawing(name, "Dice against model size (bars: 95 % over subjects)", scope, figure)
+    yield from _device_drawings(tables, info, style)
     if examples is None:
         _LOG.info("examples is not drawn: %s has no examples.npz", folder)
     else:
         figure = example_slices(examples, looks=style)
         yield _Drawing("examples", f"One slice of {examples.case}", _examples_scope(tables, info), figure)
+
+
+def _device_drawings(tables: Mapping[str, Table], info: RunInfo, style: Mapping[str, Look]) -> Iterator[_Drawing]:
+    """What was timed and what fits into memory; neither depends on the data that the run scored."""
+    scope = Scope("generated images", "none", False)
+    timed = tables["efficiency"].frame if "efficiency" in tables else None
+    if timed is None or (sided := timed.dropna(subset=["image_side", "latency_slice_ms_median"])).empty:
+        _LOG.info("latency is not drawn: the run has no timings")
+    else:
+        yield _Drawing(
+            "latency", "Latency of one slice against its side", scope, latency_against_side(sided, looks=style)
+        )
+    if "memory_ladder" in tables:
+        figure = ladder_steps(tables["memory_ladder"].frame, looks=style)
+        yield _Drawing("memory_ladder", "Largest image under a memory cap", scope, figure)
+    else:
+        _LOG.info("memory_ladder is not drawn: the run has no ladder; see `mednca-bench ladder`")
+    for scored, rows, name in _parts(tables, "accuracy", "dice_energy"):
+        known = rows if timed is None else with_energy(rows, timed)
+        if timed is None or known.empty:
+            _LOG.info("%s is not drawn: no energy was measured", name)
+            continue
+        yield _Drawing(name, "Dice against energy per slice", scored, dice_against_energy(known, looks=style))
 
 
 def _parts(tables: Mapping[str, Table], table: str, figure: str) -> Iterator[tuple[Scope, "pd.DataFrame", str]]:

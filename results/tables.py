@@ -14,6 +14,8 @@ from .table import Table
 from .table_accuracy import accuracy
 from .table_data import data
 from .table_efficiency import efficiency, read_efficiency
+from .table_end_to_end import end_to_end
+from .table_ladder import memory_ladder, read_ladders
 from .table_severity import robustness_by_severity
 from .table_summary import robustness_summary
 
@@ -33,11 +35,14 @@ def build(run_folder: str | Path) -> dict[str, Table]:
     failures = Store(folder).failures()
     failed = {str(entry["key"]) for entry in failures if "key" in entry}
     info = read_run_info(folder)
+    timed = read_efficiency(folder)
     tables = (
         accuracy(frame, intended, failed=failed),
         robustness_summary(frame, intended, failed=failed, references=shipped()),
         robustness_by_severity(frame, intended, failed=failed),
-        efficiency(read_efficiency(folder), info=info),
+        efficiency(timed, info=info),
+        end_to_end(timed, info=info),
+        memory_ladder(read_ladders(folder), info=info),
         data(frame, intended, failures=failures, info=info),
     )
     return {table.name: table for table in tables if table is not None}
