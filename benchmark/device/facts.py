@@ -14,14 +14,15 @@ _CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
 def machine() -> dict[str, Any]:
     """Describe this machine: MB of 10^6 bytes, MHz, degrees Celsius."""
+    governor = _read(_CPU / "scaling_governor")
     return {
-        "cpu": _clean(_cpu()),
-        "architecture": _clean(platform.machine()),
-        "os": _clean(platform.platform(terse=True)),
-        "python": _clean(f"{platform.python_implementation()} {platform.python_version()}"),
+        "cpu": clean(_cpu()),
+        "architecture": clean(platform.machine()),
+        "os": clean(platform.platform(terse=True)),
+        "python": clean(f"{platform.python_implementation()} {platform.python_version()}"),
         "cores": os.cpu_count(),
         "memory_mb": _memory(),
-        "governor": _read(_CPU / "scaling_governor"),
+        "governor": governor and clean(governor),
     }
 
 
@@ -82,7 +83,7 @@ def _memory() -> float | None:
     return None
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """One printable line of at most 200 characters, which is what an import takes."""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()[:200] or "unknown"
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .facts import peak_memory_mb
+from .facts import clean, peak_memory_mb
 from .files import Model, planes, read_floats, write_floats
 
 TOLERANCE = 1e-4  # |difference| <= TOLERANCE * max(1, |logit|)
@@ -120,7 +120,7 @@ class CRunner:
             if done.returncode == 0:
                 version = subprocess.run([compiler, "--version"], stdout=subprocess.PIPE, check=False).stdout
                 first = version.decode("utf-8", "replace").splitlines()[:1]
-                return " ".join(first + list(flags))
+                return clean(" ".join(first + list(flags)))
         lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
         raise Wrong("{} failed: {}".format(" ".join(map(shlex.quote, command)), lines[-1] if lines else "no message"))
 
