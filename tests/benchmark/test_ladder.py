@@ -95,7 +95,7 @@ def test_a_hard_limit_in_fresh_processes(tmp_path):
 
 @linux
 def test_another_failure_is_no_lack_of_memory(tmp_path):
-    with pytest.raises(BenchError, match="memory ladder of none failed at side 64 under 100 MB: .*unknown model"):
+    with pytest.raises(BenchError, match=r"memory ladder of none failed at side 64 under 100 MB: .*unknown model"):
         try_side(request(tmp_path, model="none"), 10**8, tmp_path, None)
 
 
