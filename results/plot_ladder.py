@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def ladder_steps(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure":
-    """Draw the ladder; an arrow upwards where nothing larger was tried, no point where nothing fits.
+    """Draw the ladder; "≥" where nothing larger was tried, no point where nothing fits.
 
     Args:
         table: the `memory_ladder` table.
@@ -35,12 +35,14 @@ def ladder_steps(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure
             linestyle=look.line,
             label=f"{row['label']}{', ' + str(row['threads']) + ' threads' if several else ''}",
         )
-        ends = [(cap, side) for cap, side, stopped in known if stopped == TOP]
-        ax.plot(*zip(*ends, strict=True), color=look.colour, marker=6, linestyle="none", markersize=9) if ends else None
+        for cap, side, stopped in known:
+            if stopped == TOP:
+                ax.annotate("≥", (cap, side), xytext=(0, 4), textcoords="offset points", ha="center", color=look.colour)
     ax.set_xscale("log", base=2)
     ax.set_xticks(caps, [str(cap) for cap in caps])
     ax.minorticks_off()
     ax.set_ylim(bottom=0)
+    ax.margins(y=0.1)
     methods = ", ".join(sorted({str(method) for method in table["method"]}))
     ax.set(xlabel=f"cap (MB, log scale; {methods})", ylabel="largest image side (pixels)")
     ax.legend(frameon=True, fontsize=8)

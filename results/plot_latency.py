@@ -27,6 +27,7 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
     ax = figure.subplots()
     _published(ax)
     filled = table.fillna({"engine": "PyTorch", "steps": 0, "threads": 0})
+    most = filled.groupby("model")["steps"].max()
     for (model, steps, engine, threads), rows in filled.groupby(["model", "steps", "engine", "threads"], sort=True):
         look, ordered = looks[str(model)], rows.sort_values("image_side")
         words = [f"{steps} steps"] * (steps > 0) + [str(engine)] * (engine != "PyTorch")
@@ -37,6 +38,7 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
             color=look.colour,
             marker=look.marker,
             markersize=5,
+            alpha=1.0 if steps == most[model] else 0.5,
             linestyle="-" if threads <= 1 else "--",
             markerfacecolor=look.colour if engine == "PyTorch" else "white",
             label=f"{model} ({', '.join(words)})" if words else str(model),
