@@ -38,9 +38,12 @@ _RUN = '''#!/usr/bin/env python3
 import sys
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
 from device.main import main
 
-sys.exit(main(Path(__file__).resolve().parent))
+sys.exit(main(HERE))
 '''
 
 
