@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -51,30 +52,25 @@ def ladder(
     from .trained import contestant
 
     _load_plugins(plugins)
-    wanted = [(found.model, {}, found.path) for found in map(contestant, weights)] or [
-        (model, dict(recipe_for(recipe, model).options), None)
+    wanted: list[dict[str, Any]] = [
+        {"model": found.model, "weights": found.path, "label": f"{found.model}-{found.recipe}-s{found.train_seed}"}
+        for found in map(contestant, weights)
+    ] or [
+        {"model": model, "options": dict(recipe_for(recipe, model).options), "label": f"{model}-{recipe}"}
         for model in _known_models(models) or ("med-nca", "unet-small")
     ]
     chosen = tuple(sorted(set(caps))) or CAPS_MB
     with progress("memory ladder", total=len(wanted) * len(chosen)) as meter:
-        for model, options, path in wanted:
+        for given in wanted:
             request = TimingRequest(
-                model=model,
-                options=options,
-                size=(64, 64),
-                slices=1,
-                threads=threads,
-                weights=path,
-                label=f"{model}-{recipe}" if path is None else path.stem,
-                out=out / "efficiency",
-                plugins=plugins,
+                **given, size=(64, 64), slices=1, threads=threads, out=out / "efficiency", plugins=plugins
             )
             told = 0
 
-            def note(text: str, model: str = model) -> None:
+            def note(text: str, label: str = given["label"]) -> None:
                 nonlocal told
                 told += 1
-                meter.advance(note=f"{model}, {text}")
+                meter.advance(note=f"{label}, {text}")
 
             measure_ladder(request, caps=chosen, note=note)
             meter.advance(len(chosen) - told)

@@ -73,8 +73,12 @@ class TimingRequest:
     @property
     def stem(self) -> str:
         """File name without ending: label, size and threads."""
-        label = re.sub(r"[^A-Za-z0-9._-]+", "_", self.label or self.model)
-        return f"{label}-{self.size[0]}x{self.size[1]}-t{self.threads}"
+        return f"{self.file_label}-{self.size[0]}x{self.size[1]}-t{self.threads}"
+
+    @property
+    def file_label(self) -> str:
+        """The label, or the model's name, as it may stand in a file's name."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "_", self.label or self.model)
 
     def workload(self) -> Workload:
         """The work itself, with absolute paths and as many slices per pass as evaluation takes."""

@@ -6,24 +6,35 @@ control characters are refused with the place they stand at. Nothing is taken fr
 
 import hashlib
 import json
-import math
 import re
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from .atomic import write_text
+from .json_fields import (
+    Check,
+    fields,
+    flag,
+    group,
+    list_of,
+    matching,
+    no_constant,
+    no_doubles,
+    or_null,
+    real,
+    whole,
+    word,
+)
 
 FORMAT: Final = "mednca-device-result"
 VERSION: Final = 1
 LARGEST_FILE: Final = 4_000_000  # bytes
-LONGEST_WORD: Final = 200  # characters
 BUSY: Final = 0.1  # share of the cores that worked for others, as in timing_summary.py
 ENGINES: Final = {"python": "Python", "c": "C"}
 
 _MS_PER_S: Final = 1e3
-Check = Callable[[Any, str], Any]
 
 
 def import_results(file: Path, run_folder: Path) -> list[Path]:
@@ -52,8 +63,8 @@ def read_results(file: Path) -> list[dict[str, Any]]:
     if file.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{file}: is larger than {LARGEST_FILE:,} bytes; give the JSON that the bundle's run.py wrote")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_object, parse_constant=_constant)
-        _fields(content, _FILE, "the file")
+        content = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=no_doubles, parse_constant=no_constant)
+        fields(content, _FILE, "the file")
         return [_efficiency(row, content) for row in content["rows"]]
     except (ValueError, RecursionError) as error:
         words = " ".join(str(error).split())[:300].encode("ascii", "backslashreplace").decode()
@@ -102,115 +113,41 @@ def _efficiency(row: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a field stands twice")
-    return found
-
-
-def _constant(word: str) -> float:
-    raise ValueError(f"{word} is no number")
-
-
-def _fields(value: Any, checks: Mapping[str, Check], where: str) -> None:
-    if not isinstance(value, dict):
-        raise ValueError(f"{where} is not an object")
-    for name in sorted(value.keys() - checks.keys()):
-        raise ValueError(f"{where} has an unknown field {name[:LONGEST_WORD]!r}")
-    for name in sorted(checks.keys() - value.keys()):
-        raise ValueError(f"{where} lacks the field {name!r}")
-    for name, check in checks.items():
-        check(value[name], f"{where}: {name}")
-
-
-def _word(value: Any, where: str) -> None:
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_WORD or not value.isprintable():
-        raise ValueError(f"{where} is not a line of 1 to {LONGEST_WORD} printable characters")
-
-
-def _matching(pattern: str, what: str) -> Check:
-    def check(value: Any, where: str) -> None:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value, flags=re.ASCII):
-            raise ValueError(f"{where} is not {what}")
-
-    return check
-
-
-def _whole(least: int, most: int) -> Check:
-    def check(value: Any, where: str) -> None:
-        if type(value) is not int or not least <= value <= most:
-            raise ValueError(f"{where} is not a whole number from {least} to {most}")
-
-    return check
-
-
-def _real(least: float, most: float) -> Check:
-    def check(value: Any, where: str) -> None:
-        if type(value) not in (int, float) or not math.isfinite(value) or not least <= value <= most:
-            raise ValueError(f"{where} is not a number from {least:g} to {most:g}")
-
-    return check
-
-
-def _flag(value: Any, where: str) -> None:
-    if type(value) is not bool:
-        raise ValueError(f"{where} is neither true nor false")
-
-
-def _or_null(check: Check) -> Check:
-    return lambda value, where: None if value is None else check(value, where)
-
-
-def _list(check: Check, least: int, most: int) -> Check:
-    def all_of(value: Any, where: str) -> None:
-        if not isinstance(value, list) or not least <= len(value) <= most:
-            raise ValueError(f"{where} is not a list of {least} to {most}")
-        for index, item in enumerate(value):
-            check(item, f"{where}[{index}]")
-
-    return all_of
-
-
-def _group(checks: Mapping[str, Check]) -> Check:
-    return lambda value, where: _fields(value, checks, where)
-
-
-_HASH: Final = _matching("[0-9a-f]{64}", "a SHA-256")
+_HASH: Final = matching("[0-9a-f]{64}", "a SHA-256")
 _MACHINE: Final[dict[str, Check]] = {
-    "cpu": _word,
-    "architecture": _word,
-    "os": _word,
-    "python": _word,
-    "cores": _or_null(_whole(1, 100_000)),
-    "memory_mb": _or_null(_real(0, 1e9)),
-    "governor": _or_null(_word),
+    "cpu": word,
+    "architecture": word,
+    "os": word,
+    "python": word,
+    "cores": or_null(whole(1, 100_000)),
+    "memory_mb": or_null(real(0, 1e9)),
+    "governor": or_null(word),
 }
 _ROW: Final[dict[str, Check]] = {
-    "model": _word,
-    "label": _word,
+    "model": word,
+    "label": word,
     "weights": _HASH,
-    "parameters": _whole(1, 10**12),
-    "weight_bytes": _whole(1, 10**13),
-    "macs": _whole(1, 10**18),
-    "steps": _whole(1, 10**6),
-    "runner": _matching("|".join(ENGINES), " or ".join(ENGINES)),
-    "compiler": _or_null(_word),
-    "size": _list(_whole(8, 32768), 2, 2),
-    "threads": _whole(1, 100_000),
-    "seconds": _list(_real(1e-9, 1e7), 3, 100_000),
-    "peak_memory_mb": _or_null(_real(0, 1e9)),
-    "check_error": _real(0, 1e-4),  # what differs by more is not timed
-    "other_cores": _or_null(_real(0, 100_000)),
-    "throttled": _flag,
-    "frequency_mhz": _or_null(_real(0, 1e6)),
-    "temperature_c": _or_null(_real(-273.15, 1000)),
+    "parameters": whole(1, 10**12),
+    "weight_bytes": whole(1, 10**13),
+    "macs": whole(1, 10**18),
+    "steps": whole(1, 10**6),
+    "runner": matching("|".join(ENGINES), " or ".join(ENGINES)),
+    "compiler": or_null(word),
+    "size": list_of(whole(8, 32768), 2, 2),
+    "threads": whole(1, 100_000),
+    "seconds": list_of(real(1e-9, 1e7), 3, 100_000),
+    "peak_memory_mb": or_null(real(0, 1e9)),
+    "check_error": real(0, 1e-4),  # what differs by more is not timed
+    "other_cores": or_null(real(0, 100_000)),
+    "throttled": flag,
+    "frequency_mhz": or_null(real(0, 1e6)),
+    "temperature_c": or_null(real(-273.15, 1000)),
 }
 _FILE: Final[dict[str, Check]] = {
-    "format": _matching(FORMAT, repr(FORMAT)),
-    "version": _whole(VERSION, VERSION),
+    "format": matching(FORMAT, repr(FORMAT)),
+    "version": whole(VERSION, VERSION),
     "bundle": _HASH,
-    "date": _matching(r"\d{4}-\d\d-\d\d", "a date such as 2026-01-31"),
-    "machine": _group(_MACHINE),
-    "rows": _list(_group(_ROW), 1, 1000),
+    "date": matching(r"\d{4}-\d\d-\d\d", "a date such as 2026-01-31"),
+    "machine": group(_MACHINE),
+    "rows": list_of(group(_ROW), 1, 1000),
 }

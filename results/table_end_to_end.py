@@ -7,18 +7,10 @@ Latencies in ms as median [90th, 99th percentile] of one volume of the slices gi
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from .cells import identity_cells, latency, significant, text, whole, without_empty
 from .run_info import RunInfo
 from .table import Table
-from .table_efficiency import (
-    efficiency_frame,
-    identity_cells,
-    latency,
-    significant,
-    text,
-    warnings,
-    whole,
-    without_empty,
-)
+from .table_efficiency import efficiency_frame, warnings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from .cells import text, whole, without_empty
 from .run_info import RunInfo
 from .scored import Scope
 from .table import MISSING, Table
-from .table_efficiency import read_object, text, whole, without_empty
+from .table_efficiency import read_object
 
 TOP: Final = "nothing larger was tried"
 _WORDS: Final = {"libraries": "not even the libraries", "weights": "not even the weights", "memory": "no image"}

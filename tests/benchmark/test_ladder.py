@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mednca_bench.benchmark import ladder, memory_cap
+from mednca_bench.benchmark import ladder, ladder_attempt, memory_cap
 from mednca_bench.benchmark.errors import BenchError
-from mednca_bench.benchmark.ladder import Attempt, climb, measure_ladder, try_side
+from mednca_bench.benchmark.ladder import climb, measure_ladder
+from mednca_bench.benchmark.ladder_attempt import Attempt, try_side
 from mednca_bench.benchmark.memory_cap import ADDRESS_SPACE, delegated_group, limited, reserved
 from mednca_bench.benchmark.timing import TimingRequest
 
@@ -101,7 +102,7 @@ def test_another_failure_is_no_lack_of_memory(tmp_path):
 
 @linux
 def test_no_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(ladder, "SECONDS", 0.01)
+    monkeypatch.setattr(ladder_attempt, "SECONDS", 0.01)
     assert try_side(request(tmp_path), 10**8, tmp_path, None) == Attempt(ok=False, failed_for="time")
 
 
