@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from .errors import UsageProblem, unknown_name
 from .progress import say
+
+if TYPE_CHECKING:
+    from .suite import Suite
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,6 +67,8 @@ def _data_options(command: Command) -> Command:
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads per worker.")
 @click.option("--limit", type=click.IntRange(1), help="Score only the first N cases.")
 @click.option("--allow-train-cases", is_flag=True, help="Score cases a model was trained on (marked in the results).")
+@click.option("--profile", default="quick", show_default=True, help="How long is timed: quick or conformant.")
+@click.option("--side", "sides", multiple=True, type=click.IntRange(8), help="Image side to time; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Print the units, what is done and an estimate; compute nothing.")
 def run(suite: str, dry_run: bool, **given: Any) -> int:
     """Run a suite and write records, tables, plots and report.html into a run folder.
@@ -74,6 +79,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
     from .suite import find_suite
 
     found = find_suite(suite)
+    _known_timing(found, given["profile"], given["sides"])
     plugins = _load_plugins(given["plugins"])
     _known_perturbations(given["perturbations"])
     from .request import Request
@@ -91,7 +97,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
         channel=given["channel"],
         **{name: given[name] for name in (
             "task", "data", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "passes", "out",
-            "threads", "limit", "allow_train_cases",
+            "threads", "limit", "allow_train_cases", "profile", "sides",
         )},
     )  # fmt: skip
     if dry_run:
@@ -158,7 +164,9 @@ def show_results(folder: Path) -> None:
     written = [*tables.write(folder, tables=built), *plots.write(folder, tables=built)]
     page = report.write(folder, tables=built)
     quality = ("quality",) if read_run_info(folder).suite.startswith("quality") else ()
-    for name in ("accuracy", "robustness_summary", *quality, "efficiency"):
+    for name in (
+        "accuracy", "robustness_summary", *quality, "efficiency", "efficiency_end_to_end", "memory_ladder",
+    ):  # fmt: skip
         path = folder / "tables" / f"{name}.md"
         if path in written:
             click.echo(path.read_text(encoding="utf-8"))
@@ -186,6 +194,14 @@ def _known_recipe(name: str, models: tuple[str, ...]) -> None:
 
     for model in models:
         recipe_for(name, model)
+
+
+def _known_timing(suite: Suite, profile: str, sides: tuple[int, ...]) -> None:
+    from .timing_profile import find_profile
+
+    found = find_profile(profile)
+    if not suite.sweep and (found.name != "quick" or sides):
+        raise UsageProblem(f"--profile and --side belong to suite efficiency-v2; {suite.name} times as models are used")
 
 
 def _known_perturbations(names: tuple[str, ...]) -> None:

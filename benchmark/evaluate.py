@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 CELLS_PER_PASS = 2**18  # pixels of one forward pass: 64 slices of 64 x 64, 4 of 256 x 256; bounds memory
 KEPT_ANSWERS = 2  # answers on clean images, each as large as a volume: the units of one case follow each other
 _clean_answers: dict[tuple[object, ...], NDArray[np.float32]] = {}
+
+
+class Hashed(Protocol):
+    """A case, or a scan without a label: its hash keys the fire masks."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its data, 64 hexadecimal digits."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +211,7 @@ def load_model(path: Path, digest: str) -> Segmenter:
 
 
 def segment(
-    model: Segmenter, slices: NDArray[np.float32], *, case: Case, fire_seed: int, first: int = 0
+    model: Segmenter, slices: NDArray[np.float32], *, case: Hashed, fire_seed: int, first: int = 0
 ) -> NDArray[np.float32]:
     """Run a model over a case's slices.
 

@@ -47,6 +47,7 @@ def machine() -> dict[str, Any]:
         `governor`, `frequency_mhz` (now, mean of the cores) and `frequency_max_mhz`, None where not readable.
     """
     frequency = _frequency()
+    now = frequency_now()
     return {
         "cpu": _cpu(),
         "cores_physical": psutil.cpu_count(logical=False),
@@ -57,7 +58,7 @@ def machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "governor": _read(_GOVERNOR),
-        "frequency_mhz": (frequency and round(frequency.current)) or None,
+        "frequency_mhz": now and round(now),
         "frequency_max_mhz": (frequency and round(frequency.max)) or None,
     }
 
@@ -150,6 +151,12 @@ def _apple_cpu() -> str | None:
 
     answer = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False)
     return answer.stdout.strip() or None
+
+
+def frequency_now() -> float | None:
+    """Give the mean frequency of the cores at this moment in MHz, None where not readable."""
+    frequency = _frequency()
+    return (frequency and float(frequency.current)) or None
 
 
 def _frequency() -> Any:

@@ -43,6 +43,8 @@ class Request:
     limit: int | None = None
     plugins: tuple[Path, ...] = ()
     allow_train_cases: bool = False
+    profile: str = "quick"
+    sides: tuple[int, ...] = ()
 
 
 def find_task(name: str | None, data: str | None) -> Task:

@@ -21,6 +21,8 @@ class Suite:
         severities: of each perturbation that are run.
         passes: of a stochastic model whose mean is one answer; above 1 an ensemble is scored instead of single passes.
         efficiency: models are timed on this machine.
+        sweep: they are timed at the sides and threads of a profile, end to end and from a cold start too, instead of
+            one size as trained.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Suite:
     severities: tuple[int, ...] = SEVERITIES
     passes: int = 1
     efficiency: bool = False
+    sweep: bool = False
 
     @property
     def family(self) -> str:
@@ -87,6 +90,13 @@ SUITES = (
         passes=10,
     ),
     Suite(name="efficiency-v1", summary="parameters, MACs, latency, peak memory", clean=False, efficiency=True),
+    Suite(
+        name="efficiency-v2",
+        summary="sides x threads: MACs, cold start, latency of the model and from NIfTI to NIfTI, memory, energy",
+        clean=False,
+        efficiency=True,
+        sweep=True,
+    ),
     Suite(
         name="paper-v1",
         summary="accuracy, robustness and efficiency in one run",

@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from .errors import BenchError
 from .evaluate import CELLS_PER_PASS
 from .identity import key
 from .machine import LASTING, machine, versions
-from .timing_process import measure_memory, measure_time
-from .timing_summary import summarise
+from .timing_process import measure_cold_start, measure_memory, measure_time
+from .timing_profile import find_profile
+from .timing_scan import scan_bytes
+from .timing_summary import summarise, summarise_sweep
 from .workload import Workload
 
-TIMING_VERSION = 1  # raise it when what is timed changes
+TIMING_VERSION = 2  # raise it when what is timed changes
 ROUNDS = "rounds"  # folder of the raw files, apart from the summaries that make the table
 
 
@@ -44,6 +46,9 @@ class TimingRequest:
         out: folder of the results.
         label: names the files; None takes the model's name.
         plugins: files that register models.
+        profile: how long and how often is timed, a name of `timing_profile`.
+        sweep: measure what `efficiency-v2` does (end to end, cold starts, one slice's memory) instead of
+            `efficiency-v1` (a volume's time and memory).
     """
 
     model: str
@@ -57,6 +62,8 @@ class TimingRequest:
     out: Path
     label: str | None = None
     plugins: tuple[Path, ...] = ()
+    profile: str = "quick"
+    sweep: bool = False
 
     def __post_init__(self) -> None:
         for what, value in (("slices", self.slices), ("threads", self.threads)):
@@ -66,8 +73,12 @@ class TimingRequest:
     @property
     def stem(self) -> str:
         """File name without ending: label, size and threads."""
-        label = re.sub(r"[^A-Za-z0-9._-]+", "_", self.label or self.model)
-        return f"{label}-{self.size[0]}x{self.size[1]}-t{self.threads}"
+        return f"{self.file_label}-{self.size[0]}x{self.size[1]}-t{self.threads}"
+
+    @property
+    def file_label(self) -> str:
+        """The label, or the model's name, as it may stand in a file's name."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "_", self.label or self.model)
 
     def workload(self) -> Workload:
         """The work itself, with absolute paths and as many slices per pass as evaluation takes."""
@@ -82,6 +93,8 @@ class TimingRequest:
             threads=self.threads,
             weights=str(self.weights.resolve()) if self.weights else None,
             plugins=tuple(str(file.resolve()) for file in self.plugins),
+            parts=("slice", "end_to_end") if self.sweep else ("slice", "volume"),
+            profile=self.profile,
         )
 
 
@@ -105,14 +118,30 @@ def measure_efficiency(request: TimingRequest) -> dict[str, Any]:
     if known.get("key") == wanted:
         return known
     request.out.mkdir(parents=True, exist_ok=True)  # before the work, which is in vain if this fails
-    work = request.workload()
     with tempfile.TemporaryDirectory(prefix="mednca-timing-") as name:
-        memory = measure_memory(work, Path(name))
-        raw = measure_time(work, Path(name))
-    summary = {**summarise(work, json.loads(raw), memory), "key": wanted}
+        measured, raw = (_sweep if request.sweep else _volume)(request.workload(), Path(name))
+    summary = {**measured, "key": wanted}
     write_bytes(request.out / ROUNDS / target.name, raw)
     write_text(target, json.dumps(summary, indent=1) + "\n")
     return summary
+
+
+def _volume(work: Workload, folder: Path) -> tuple[dict[str, Any], bytes]:
+    """What `efficiency-v1` measures, and the timer's file."""
+    memory = measure_memory(work, folder)
+    raw = measure_time(work, folder)
+    return summarise(work, json.loads(raw), memory), raw
+
+
+def _sweep(work: Workload, folder: Path) -> tuple[dict[str, Any], bytes]:
+    """What `efficiency-v2` measures, and the timer's file."""
+    scan = folder / "scan.nii.gz"
+    scan.write_bytes(scan_bytes(channels=work.in_channels, size=work.size, slices=work.slices))
+    work = replace(work, scan=str(scan))
+    memory = measure_memory(replace(work, slices=1), folder)
+    cold = [measure_cold_start(work, folder) for _ in range(find_profile(work.profile).cold_starts)]
+    raw = measure_time(work, folder)
+    return summarise_sweep(work, json.loads(raw), memory=memory, cold=cold), raw
 
 
 def timing_key(request: TimingRequest) -> str:
@@ -124,7 +153,7 @@ def timing_key(request: TimingRequest) -> str:
         version=TIMING_VERSION,
         cells_per_pass=CELLS_PER_PASS,
         model=[request.model, dict(request.options), request.in_channels, request.out_channels],
-        work=[*request.size, request.slices, request.threads],
+        work=[*request.size, request.slices, request.threads, request.profile, request.sweep],
         weights=_digest([request.weights] if request.weights else []),
         code=_digest(sorted(models.glob("*.py"))),
         plugins=_digest(request.plugins),

@@ -11,9 +11,11 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from .errors import BenchError
+from .timing_cold import STARTED_VARIABLE
 from .workload import WORKLOAD_VARIABLE, Workload
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -43,6 +45,18 @@ def measure_memory(work: Workload, folder: Path) -> dict[str, int]:
     return words
 
 
+def measure_cold_start(work: Workload, folder: Path) -> dict[str, float]:
+    """Run timing_cold.py; args and errors as `measure_memory`.
+
+    Returns:
+        Seconds: `interpreter`, `import`, `model` and `answer`, and their sum `total`.
+    """
+    answer = folder / "cold.json"
+    _run([sys.executable, "-m", "mednca_bench.benchmark.timing_cold"], [answer], work, folder)
+    words: dict[str, float] = json.loads(answer.read_text(encoding="utf-8"))
+    return words
+
+
 def measure_time(work: Workload, folder: Path) -> bytes:
     """Run timing_cases.py under pytest-benchmark, through a one-line file that imports it from the installed package.
 
@@ -61,11 +75,7 @@ def measure_time(work: Workload, folder: Path) -> bytes:
 
 def _run(program: list[str], files: list[Path], work: Workload, folder: Path) -> None:
     """Run a program on files in `folder`, where it finds the workload through the environment."""
-    workload = folder / "workload.json"
-    work.write(workload)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment |= dict.fromkeys(_THREAD_VARIABLES, str(work.threads))
-    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", WORKLOAD_VARIABLE: str(workload)}
+    environment = fresh_environment(work, folder / "workload.json") | {STARTED_VARIABLE: repr(time.time())}
     command = [*program, *map(str, files)]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
@@ -78,6 +88,14 @@ def _run(program: list[str], files: list[Path], work: Workload, folder: Path) ->
         )
         failure.add_note(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
         raise failure
+
+
+def fresh_environment(work: Workload, file: Path) -> dict[str, str]:
+    """Write the workload to a file, and give the environment in which a fresh process finds it and nothing else."""
+    work.write(file)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= dict.fromkeys(_THREAD_VARIABLES, str(work.threads))
+    return environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", WORKLOAD_VARIABLE: str(file)}
 
 
 def reason(code: int, output: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .evaluate import CELLS_PER_PASS
 from .plan import Contestant
 from .preprocess import Preprocess, label_names
 from .progress import progress
@@ -13,7 +15,16 @@ from .recipe import recipe_for
 from .request import Request
 from .task import Task
 from .timing import TimingRequest, measure_efficiency
+from .timing_profile import find_profile
 from .volume import Case
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A model of a run: how its input looks, and what names it in a `TimingRequest`."""
+
+    prepare: Preprocess
+    given: dict[str, Any]
 
 
 def time_models(request: Request, folder: Path, *, task: Task, case: Case, contestants: Sequence[Contestant]) -> None:
@@ -27,31 +38,57 @@ def time_models(request: Request, folder: Path, *, task: Task, case: Case, conte
         case: gives channels and number of slices of the timed volume.
         contestants: the trained models of the run, if it has any.
     """
-    wanted = [_trained(found) for found in contestants] or [_fresh(request, model) for model in request.models]
     channels, _, _, slices = case.image.shape
+    wanted = [
+        TimingRequest(
+            **model.given,
+            **how,
+            in_channels=channels,
+            out_channels=len(label_names(task.labels, model.prepare)),
+            out=folder / "efficiency",
+            plugins=request.plugins,
+        )
+        for model in timed_models(request, contestants)
+        for how in (_sweep(request, slices) if request.suite.sweep else _as_used(request, model.prepare, slices))
+    ]
     with progress("timing", total=len(wanted)) as meter:
-        for prepare, given in wanted:
-            measure_efficiency(
-                TimingRequest(
-                    **given,
-                    in_channels=channels,
-                    out_channels=len(label_names(task.labels, prepare)),
-                    size=prepare.size,
-                    slices=slices,
-                    threads=request.jobs * request.threads,
-                    out=folder / "efficiency",
-                    plugins=request.plugins,
-                )
-            )
-            meter.advance(note=str(given["label"]))
+        for each in wanted:
+            measure_efficiency(each)
+            meter.advance(note=each.stem)
 
 
-def _trained(found: Contestant) -> tuple[Preprocess, dict[str, Any]]:
+def timed_models(request: Request, contestants: Sequence[Contestant]) -> list[Timed]:
+    """The models to time: the trained ones if there are any, else those of the request, built fresh."""
+    return [_trained(found) for found in contestants] or [_fresh(request, model) for model in request.models]
+
+
+def _as_used(request: Request, prepare: Preprocess, slices: int) -> Iterator[dict[str, Any]]:
+    """`efficiency-v1`: the size and the threads that the model is used with."""
+    yield {"size": prepare.size, "slices": slices, "threads": request.jobs * request.threads}
+
+
+def _sweep(request: Request, slices: int) -> Iterator[dict[str, Any]]:
+    """`efficiency-v2`: the profile's sides and threads; end to end a volume that is one pass of the model."""
+    profile = find_profile(request.profile)
+    threads = request.jobs * request.threads
+    for count in sorted({1, threads} if profile.single_thread else {threads}):
+        for side in request.sides or profile.sides:
+            at_once = max(1, min(slices, CELLS_PER_PASS // side**2))
+            yield {
+                "size": (side, side),
+                "slices": at_once,
+                "threads": count,
+                "profile": profile.name,
+                "sweep": True,
+            }
+
+
+def _trained(found: Contestant) -> Timed:
     label = f"{found.model}-{found.recipe}-s{found.train_seed}"
-    return found.preprocess, {"model": found.model, "weights": found.path, "label": label}
+    return Timed(found.preprocess, {"model": found.model, "weights": found.path, "label": label})
 
 
-def _fresh(request: Request, model: str) -> tuple[Preprocess, dict[str, Any]]:
+def _fresh(request: Request, model: str) -> Timed:
     recipe = recipe_for(request.recipe, model)
     given = {"model": model, "options": dict(recipe.options), "label": f"{model}-{recipe.name}"}
-    return recipe.preprocess(request.labels), given
+    return Timed(recipe.preprocess(request.labels), given)

@@ -1,6 +1,7 @@
 """The summary of one measurement: one flat row of the efficiency table, with the machine it holds for.
 
-Latency in ms, median and 90th percentile (linear) over rounds; memory in MB of 10^6 bytes; MACs per slice.
+Latency in ms, median, 90th and 99th percentile (linear) over rounds, of several windows the median of each; memory in
+MB of 10^6 bytes; MACs per slice; energy in J.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from .energy import UNAVAILABLE
 from .machine import machine, versions
+from .timing_profile import find_profile
 from .workload import Workload
 
 BUSY = 0.1  # share of the usable cores that worked for others; above it, times are flagged
+ENGINE = "PyTorch"
 
 _MS_PER_S = 1e3
 _BYTES_PER_MB = 10**6
 
 
 def summarise(work: Workload, raw: Mapping[str, Any], memory: Mapping[str, int]) -> dict[str, Any]:
-    """Make a summary.
+    """Make a summary of `efficiency-v1`.
 
     Args:
         work: what was measured.
@@ -30,13 +34,81 @@ def summarise(work: Workload, raw: Mapping[str, Any], memory: Mapping[str, int])
     Returns:
         The fields that docs/efficiency.md lists, all plain data.
     """
-    timed = {entry["name"].removeprefix("test_"): entry for entry in raw["benchmarks"]}
-    facts = timed["slice"]["extra_info"]
-    here = machine()
-    others = max(entry["extra_info"]["other_cores"] for entry in timed.values())
+    windows = _windows(raw)
+    slice_, volume = (windows[part][0] for part in ("slice", "volume"))
+    return {
+        **_what(work, slice_["extra_info"]),
+        **latencies("slice", slice_["stats"]["data"]),
+        **latencies("volume", volume["stats"]["data"]),
+        "rounds": min(len(entry["stats"]["data"]) for entry in (slice_, volume)),
+        **_memory(memory),
+        **_where(windows),
+    }
+
+
+def summarise_sweep(
+    work: Workload, raw: Mapping[str, Any], *, memory: Mapping[str, int], cold: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
+    """Make a summary of `efficiency-v2`; `cold` holds the seconds of each cold start, the rest is as in `summarise`."""
+    windows = _windows(raw)
+    times = {part: [entry["stats"]["data"] for entry in entries] for part, entries in windows.items()}
+    profile = find_profile(work.profile)
+    shortest = min(sum(seconds) for each in times.values() for seconds in each)
+    where = _where(windows)
+    long_enough = profile.full and shortest >= profile.seconds
+    return {
+        **_what(work, windows["slice"][0]["extra_info"]),
+        "profile": profile.name,
+        "conformant": long_enough and not (where["busy"] or where["throttled"]),
+        **median_of(latencies("slice", seconds) for seconds in times["slice"]),
+        "throughput_slices_per_s": round(statistics.median(len(each) / sum(each) for each in times["slice"]), 3),
+        **median_of(latencies("end_to_end", seconds) for seconds in times["end_to_end"]),
+        "rounds": min(len(seconds) for each in times.values() for seconds in each),
+        "windows": profile.windows,
+        "shortest_window_s": round(shortest, 2),
+        **{f"cold_{stage}_s": round(statistics.median(each[stage] for each in cold), 3) for stage in cold[0]},
+        "cold_starts": len(cold),
+        **_energy(windows["slice"]),
+        **_memory(memory),
+        **where,
+    }
+
+
+def latencies(what: str, seconds: Sequence[float]) -> dict[str, float]:
+    """Median, 90th and 99th percentile of rounds.
+
+    >>> latencies("slice", [0.001, 0.002, 0.003])
+    {'latency_slice_ms_median': 2.0, 'latency_slice_ms_p90': 2.8, 'latency_slice_ms_p99': 2.98}
+    """
+    hundredths = statistics.quantiles(seconds, n=100, method="inclusive")
+    found = {"median": statistics.median(seconds), "p90": hundredths[89], "p99": hundredths[98]}
+    return {f"latency_{what}_ms_{name}": round(value * _MS_PER_S, 4) for name, value in found.items()}
+
+
+def median_of(rows: Any) -> dict[str, float]:
+    """The median of each figure over windows.
+
+    >>> median_of([{"ms": 2.0}, {"ms": 9.0}, {"ms": 3.0}])
+    {'ms': 3.0}
+    """
+    listed = list(rows)
+    return {name: round(statistics.median(row[name] for row in listed), 4) for name in listed[0]}
+
+
+def _windows(raw: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The timer's entries by part, a list of windows each."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for entry in raw["benchmarks"]:
+        found.setdefault(entry["name"].split("[")[0].removeprefix("test_"), []).append(entry)
+    return found
+
+
+def _what(work: Workload, facts: Mapping[str, Any]) -> dict[str, Any]:
     height, width = work.size
     return {
         "model": work.model,
+        "engine": ENGINE,
+        "steps": facts.get("steps"),
         "parameters": facts["parameters"],
         "weight_bytes": facts["weight_bytes"],
         "macs": facts["macs"],
@@ -44,26 +116,43 @@ def summarise(work: Workload, raw: Mapping[str, Any], memory: Mapping[str, int])
         "size": [height, width],
         "slices": work.slices,
         "threads": work.threads,
-        **latencies("slice", timed["slice"]["stats"]["data"]),
-        **latencies("volume", timed["volume"]["stats"]["data"]),
-        "rounds": min(len(entry["stats"]["data"]) for entry in timed.values()),
-        **{f"{name}_memory_mb": round(size / _BYTES_PER_MB, 1) for name, size in memory.items()},
-        "cpu": here["cpu"],
         "instruction_set": facts["instruction_set"],
-        "machine": here,
-        "busy": others > BUSY * here["cores_usable"],
-        "other_cores": round(others, 2),
-        "versions": versions(),
-        "date": datetime.now(UTC).date().isoformat(),
     }
 
 
-def latencies(what: str, seconds: Sequence[float]) -> dict[str, float]:
-    """Median and 90th percentile of rounds.
+def _memory(memory: Mapping[str, int]) -> dict[str, float]:
+    return {f"{name}_memory_mb": round(size / _BYTES_PER_MB, 1) for name, size in memory.items()}
 
-    >>> latencies("slice", [0.001, 0.002, 0.003])
-    {'latency_slice_ms_median': 2.0, 'latency_slice_ms_p90': 2.8}
-    """
-    ninth = statistics.quantiles(seconds, n=10, method="inclusive")[-1]
-    median, p90 = (round(value * _MS_PER_S, 4) for value in (statistics.median(seconds), ninth))
-    return {f"latency_{what}_ms_median": median, f"latency_{what}_ms_p90": p90}
+
+def _energy(windows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Joules of one slice, the median of the windows."""
+    infos = [entry["extra_info"] for entry in windows]
+    if any(info.get("energy_j") is None for info in infos):
+        return {"energy_slice_j": None, "energy_source": infos[0].get("energy_source", UNAVAILABLE)}
+    joules = [info["energy_j"] / len(entry["stats"]["data"]) for info, entry in zip(infos, windows, strict=True)]
+    return {"energy_slice_j": round(statistics.median(joules), 6), "energy_source": infos[0]["energy_source"]}
+
+
+def _where(windows: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """The machine, its libraries, and whether it had other work or slowed down."""
+    infos = [entry["extra_info"] for entries in windows.values() for entry in entries]
+    here = machine()
+    others = max(info["other_cores"] for info in infos)
+    reasons = sorted({reason for info in infos for reason in info.get("throttling", ())})
+    states = [info[end] for info in infos for end in ("before", "after") if end in info]
+    known = {
+        name: [state[name] for state in states if state[name] is not None]
+        for name in ("frequency_mhz", "temperature_c")
+    }
+    return {
+        "cpu": here["cpu"],
+        "machine": here,
+        "busy": others > BUSY * here["cores_usable"],
+        "other_cores": round(others, 2),
+        "throttled": bool(reasons),
+        "throttling": "; ".join(reasons),
+        "frequency_mhz_lowest": min(known["frequency_mhz"], default=None),
+        "temperature_c_highest": max(known["temperature_c"], default=None),
+        "versions": versions(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }

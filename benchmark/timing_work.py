@@ -69,11 +69,12 @@ def segment(model: Segmenter, passes: Sequence[Pass]) -> list[torch.Tensor]:
         return [model(images, keys=keys) for images, keys in passes]
 
 
-def facts(model: Segmenter, work: Workload) -> dict[str, int]:
-    """Count parameters, bytes of the tensors in a weights file (its header aside), and MACs of one slice."""
+def facts(model: Segmenter, work: Workload) -> dict[str, int | None]:
+    """Count parameters, bytes of the tensors in a weights file (its header aside), MACs of one slice, steps a level."""
     tensors = [*model.parameters(), *model.buffers()]  # each once, where a state dict may name one twice
     return {
         "parameters": parameter_count(model),
         "weight_bytes": sum(tensor.numel() * tensor.element_size() for tensor in tensors),
         "macs": model.macs(*work.size),
+        "steps": model.options.get("steps"),
     }

@@ -26,6 +26,9 @@ class Workload:
         threads: threads within one operation.
         weights: weights file; None builds the model fresh from `options`.
         plugins: files that register models.
+        parts: what is timed: "slice" and "volume" the model's call, "end_to_end" from NIfTI to NIfTI.
+        profile: how long and how often, a name of `timing_profile`.
+        scan: NIfTI file of `slices` slices for the way end to end.
     """
 
     model: str
@@ -38,6 +41,9 @@ class Workload:
     threads: int
     weights: str | None
     plugins: tuple[str, ...]
+    parts: tuple[str, ...] = ("slice", "volume")
+    profile: str = "quick"
+    scan: str | None = None
 
     def write(self, path: Path) -> None:
         """Write it for `read`."""
@@ -47,4 +53,4 @@ class Workload:
     def read(cls, path: Path) -> Workload:
         """Read what `write` wrote."""
         words = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**words | {"size": tuple(words["size"]), "plugins": tuple(words["plugins"])})
+        return cls(**words | {name: tuple(words[name]) for name in ("size", "plugins", "parts")})

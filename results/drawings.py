@@ -56,7 +56,7 @@ def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterat
     models = {model for table in tables.values() if "model" in table.frame for model in table.frame["model"]}
     run = Run(tables, info, looks(models.union(examples.models if examples else ())))
     for kind in KINDS:
-        for scope, rows, name in _parts(tables, kind.table, kind.name):
+        for scope, rows, name in _parts(tables, kind):
             try:
                 figure = kind.draw(rows, run)
             except NothingToDrawError as reason:
@@ -83,20 +83,20 @@ def _example_drawings(folder: Path, run: Run) -> Iterator[Drawing]:
         yield Drawing("examples", f"One slice of {examples.case}", EXAMPLE_SLICES, alt, EXAMPLES, scope, figure)
 
 
-def _parts(tables: Mapping[str, Table], table: str, figure: str) -> "Iterator[tuple[Scope, pd.DataFrame, str]]":
+def _parts(tables: Mapping[str, Table], kind: Kind) -> "Iterator[tuple[Scope, pd.DataFrame, str]]":
     """The scopes of a table, one label each (the mean over labels where there are several), and the figure's name."""
-    if table not in tables:
-        _LOG.info("%s is not drawn: the run has no %s table", figure, table)
+    if kind.table not in tables:
+        _LOG.info("%s is not drawn: the run has no %s table", kind.name, kind.table)
         return
-    groups = list(tables[table].frame.groupby(list(SCOPE), sort=True))
+    groups = list(tables[kind.table].frame.groupby(list(SCOPE), sort=True))
     for (task, split, phantom), rows in groups:
         scope = Scope(str(task), str(split), bool(phantom))
         words = [] if len(groups) == 1 else [scope.task, scope.split, "phantom" * scope.phantom]
-        yield scope, _one_label(rows), "-".join([figure, *filter(None, words)])
+        yield scope, _one_label(rows) if kind.scored else rows, "-".join([kind.name, *filter(None, words)])
 
 
 def _one_label(rows: "pd.DataFrame") -> "pd.DataFrame":
-    if "label" not in rows.columns or "threads" in rows.columns:
+    if "label" not in rows.columns:
         return rows
     label = MACRO if (rows["label"] == MACRO).any() else rows["label"].iloc[0]
     return rows[rows["label"] == label]

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Final
 from .costs import with_latency, with_parameters
 from .plot_cost import dice_against_cost
 from .plot_curves import severity_curves
+from .plot_energy import dice_against_energy, with_energy
 from .plot_equivariance import equivariance_error
 from .plot_heatmap import delta_heatmap
+from .plot_ladder import ladder_steps
+from .plot_latency import latency_against_side
 from .plot_ranks import rank_intervals
 from .plot_risk import risk_coverage
 from .plot_slopes import paired_slopes
@@ -36,13 +39,23 @@ class NothingToDrawError(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """A figure that is drawn from one table: its name, that table's, heading, caption, and how it is drawn."""
+    """A figure that is drawn from one table.
+
+    Attributes:
+        name: of its files.
+        table: the name of the table.
+        what: heading.
+        caption: how to read it.
+        draw: from the table's rows of one scope.
+        scored: the table's `label` is what was segmented, of which one is drawn; else it names what was timed.
+    """
 
     name: str
     table: str
     what: str
     caption: str
     draw: "Callable[[pd.DataFrame, Run], Figure]"
+    scored: bool = True
 
 
 def _curves(rows: "pd.DataFrame", run: Run) -> "Figure":
@@ -68,6 +81,21 @@ def _latency(rows: "pd.DataFrame", run: Run) -> "Figure":
     if known.empty:
         raise NothingToDrawError("no model was timed")
     return dice_against_cost(known, cost="latency", words=words, looks=run.looks)
+
+
+def _sides(rows: "pd.DataFrame", run: Run) -> "Figure":
+    sided = rows.dropna(subset=["image_side", "latency_slice_ms_median"])
+    if sided.empty:
+        raise NothingToDrawError("no square image was timed")
+    return latency_against_side(sided, looks=run.looks)
+
+
+def _energy(rows: "pd.DataFrame", run: Run) -> "Figure":
+    timed = run.tables.get("efficiency")
+    known = rows.iloc[:0] if timed is None else with_energy(rows, timed.frame)
+    if known.empty:
+        raise NothingToDrawError("no energy was measured")
+    return dice_against_energy(known, looks=run.looks)
 
 
 _BAND: Final = "95 % bootstrap intervals over subjects"
@@ -120,6 +148,30 @@ KINDS: Final = (
         _latency,
     ),
     Kind(
+        "dice_energy",
+        "accuracy",
+        "Dice against energy per slice",
+        f"Clean Dice against the energy that the processor reports for one slice. Bars: {_BAND}.",
+        _energy,
+    ),
+    Kind(
+        "latency",
+        "efficiency",
+        "Latency of one slice against its side",
+        "Median time for one slice against the side of the image, both logarithmic. Grey: timings published for a "
+        "Raspberry Pi, of which the ratio of UNet to Med-NCA at 320 pixels is marked.",
+        _sides,
+        scored=False,
+    ),
+    Kind(
+        "memory_ladder",
+        "memory_ladder",
+        "Largest image under a memory cap",
+        "Side of the largest square image that each model segments in a fresh process under a hard limit of memory.",
+        lambda rows, run: ladder_steps(rows, looks=run.looks),
+        scored=False,
+    ),
+    Kind(
         "risk_coverage",
         "risk_coverage",
         "Risk against coverage",
@@ -131,8 +183,8 @@ KINDS: Final = (
         "equivariance",
         "equivariance",
         "Equivariance error",
-        "Difference between the answer to a moved image and the moved answer. Dotted: the floor that moving a mask to "
-        "and fro leaves by itself. Hollow markers: shifts by no multiple of 4 pixels.",
+        "1 - Dice between the answer to the moved image and the moved answer. Dotted: the floor of a stochastic model, "
+        "1 - Dice between two fire seeds on the same image. Hollow markers: shifts by no multiple of 4 pixels.",
         lambda rows, run: equivariance_error(rows, looks=run.looks),
     ),
 )

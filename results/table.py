@@ -14,7 +14,7 @@ SIGNIFICANT_DIGITS: Final = 6
 
 
 WORDS: Final = (
-    "Model", "Label", "Perturbation", "Kind", "Subject",
+    "Model", "Label", "Perturbation", "Kind", "Subject", "Engine",
     "Family", "Against", "Condition", "Metric", "Significant", "Flips",
 )  # fmt: skip
 """Columns set flush left; numbers are set flush right."""

@@ -16,7 +16,9 @@ from .table import Table
 from .table_accuracy import accuracy, accuracy_details
 from .table_data import data
 from .table_efficiency import efficiency, read_efficiency
+from .table_end_to_end import end_to_end
 from .table_equivariance import equivariance
+from .table_ladder import memory_ladder, read_ladders
 from .table_latex import latex
 from .table_pairwise import pairwise
 from .table_paper import table1
@@ -59,7 +61,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
     failed = {entry["key"] for entry in run.failures if "key" in entry}
     info = read_run_info(folder)
     rows = ledger(run.frame, run.intended, failed=failed)
-    scores = accuracy(rows)
+    scores, timed = accuracy(rows), read_efficiency(folder)
     tables = (
         scores,
         accuracy_details(rows),
@@ -73,7 +75,9 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         subjects(rows),
         equivariance(rows),
         *quality(rows),
-        efficiency(read_efficiency(folder), info=info),
+        efficiency(timed, info=info),
+        end_to_end(timed, info=info),
+        memory_ladder(read_ladders(folder), info=info),
         data(run.frame, run.intended, failures=run.failures, info=info),
     )
     return {table.name: table for table in tables if table is not None}

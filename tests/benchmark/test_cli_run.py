@@ -254,3 +254,11 @@ def test_trained_by_train_is_not_trained_again_by_run(typed, monkeypatch):
 
     monkeypatch.setattr(trained_module, "train", never)
     assert typed("run", "--suite", "accuracy", "--out", "r", "--jobs", "1")[0] == 0
+
+
+def test_profile_and_sides_are_of_the_sweep(asked, typed):
+    request = asked("--suite", "efficiency-v2", "--profile", "conformant", "--side", "64", "--side", "32")
+    assert (request.profile, request.sides) == ("conformant", (64, 32))
+    assert "belong to suite efficiency-v2" in error(typed("run", "--suite", "accuracy", "--side", "64"), code=2)
+    wrong = typed("run", "--suite", "efficiency", "--profile", "conform")
+    assert "did you mean 'conformant'?" in error(wrong, code=2)

@@ -212,7 +212,7 @@ def test_efficiency_times_every_model_as_it_is_used(request_of, monkeypatch):
     timed = []
     monkeypatch.setattr(timing_suite, "measure_efficiency", timed.append)
     monkeypatch.setattr(run_module, "trained_all", None)  # no time depends on the weights' values
-    outcome = run(request_of("efficiency", models=("threshold", "med-nca-16"), jobs=1, threads=2))
+    outcome = run(request_of("efficiency-v1", models=("threshold", "med-nca-16"), jobs=1, threads=2))
     assert (outcome.computed, outcome.found) == (0, 0)
     assert [wanted.model for wanted in timed] == ["threshold", "med-nca-16"]
     wanted = timed[1]
@@ -226,5 +226,22 @@ def test_given_weights_are_timed_as_they_are(request_of, contestant, monkeypatch
     timed = []
     monkeypatch.setattr(timing_suite, "measure_efficiency", timed.append)
     path = contestant("med-nca-16").path
-    run(request_of("efficiency", weights=(path,)))
+    run(request_of("efficiency-v1", weights=(path,)))
     assert [(wanted.model, wanted.weights) for wanted in timed] == [("med-nca-16", path)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [(64, 2), (256, 2), (320, 2)]),
+        ({"sides": (32, 48)}, [(32, 2), (48, 2)]),
+        ({"sides": (32,), "profile": "conformant"}, [(32, 1), (32, 2)]),
+    ],
+)
+def test_a_sweep_times_sides_and_threads(request_of, monkeypatch, changes, expected):
+    timed = []
+    monkeypatch.setattr(timing_suite, "measure_efficiency", timed.append)
+    run(request_of("efficiency", models=("med-nca-16",), jobs=1, threads=2, **changes))
+    assert [(wanted.size[0], wanted.threads) for wanted in timed] == expected
+    assert all(wanted.sweep and wanted.profile == changes.get("profile", "quick") for wanted in timed)
+    assert [wanted.slices for wanted in timed] == [min(5, max(1, 2**18 // side**2)) for side, _ in expected]

@@ -20,10 +20,11 @@ def test_entries_become_rows(tmp_path: Path, fake: ModuleType) -> None:
     assert table is not None
     assert table.frame[["task", "split", "phantom"]].to_numpy().tolist() == [["T", "val", True]] * 2
     shown = table.shown.iloc[0]
-    assert (shown["Parameters"], shown["GMAC per slice"], shown["Size"]) == ("70,016", "1.200", "64 × 64")
-    assert (shown["Slice (ms)"], shown["Volume (ms)"]) == ("12.3 [14.0]", "–")
+    assert (shown["Parameters"], shown["GMAC per slice"], shown["Size"]) == ("70,016", "1.20", "64 × 64")
+    assert shown["Slice (ms)"] == "12.3 [14.0]"
+    assert "Volume (ms)" not in shown and "Engine" not in shown  # no row has one
     assert "70016," in table.csv() and "machine" not in table.csv()
-    assert "Other programs were working" in table.notes[-1] and table.notes[-1].endswith("too long: unet-small.")
+    assert "Other programs were working" in table.notes[-1] and table.notes[-1].endswith("too long: unet-small 64x64.")
 
 
 def test_absent_keys_are_dashes(tmp_path: Path) -> None:
