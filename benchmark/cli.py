@@ -19,6 +19,7 @@ COMMANDS = {
     "run": (".cli_run:run", "Run a suite: train or load models, score, write tables and plots."),
     "train": (".cli_run:train", "Train one model on a task's train part and keep its weights."),
     "report": (".cli_run:report", "Write the tables and plots of a run folder again."),
+    "export": (".cli_export:export", "Write a trained model as C source or as an ONNX graph."),
     "data": (".cli_data:data", "List, fetch, verify and generate data."),
     "list": (".cli_list:listing", "List models, perturbations, suites, tasks or recipes."),
 }

@@ -30,9 +30,9 @@ def identifier(name: str) -> str:
 
 
 def comment(text: str) -> str:
-    """Make any text one line that can stand in a C comment or a string.
+    r"""Make any text one line that can stand in a C comment or a string.
 
-    >>> comment('a */ b\\n"c" \\\\ ??/')
+    >>> comment('a */ b\n"c" \\ ??/')
     "a * b 'c'"
     """
     words = "".join(letter if letter.isascii() and letter.isprintable() else " " for letter in text)

@@ -52,7 +52,7 @@ def panels(matrix: Tensor) -> Floats:
 
 
 def integers(laid_out: Floats) -> tuple[Integers, Floats]:
-    """Express (panels, inputs, 16) `rounded` weights as integers and (panels, 16) scales; their product is the weight."""
+    """Split (panels, inputs, 16) `rounded` weights into integers and (panels, 16) scales, whose product they are."""
     largest = np.abs(laid_out).max(1)
     scale = (np.where(largest > 0, largest, 1) / INT8_LARGEST).astype(np.float32)
     return np.rint(laid_out / scale[:, None]).astype(np.int8), scale
@@ -97,7 +97,8 @@ def _array(declaration: str, levels: list[Floats] | list[Integers]) -> str:
 
 def _lines(words: list[str]) -> str:
     """Join by commas, breaking long lines."""
-    lines, length = [[]], 0  # type: list[list[str]], int
+    lines: list[list[str]] = [[]]
+    length = 0
     for word in words:
         if length + len(word) + 1 > _LINE:
             lines.append([])
