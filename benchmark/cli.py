@@ -22,6 +22,7 @@ COMMANDS = {
     "report": (".cli_run:report", "Write the tables and plots of a run folder again."),
     "compare": (".cli_runs:compare", "Compare two run folders, answer by answer."),
     "merge": (".cli_runs:merge", "Merge run folders of one task and part into one."),
+    "export": (".cli_export:export", "Write a trained model as C source, ONNX graph or device bundle."),
     "ladder": (".cli_device:ladder", "Find the largest image each model segments under memory caps."),
     "import-device": (".cli_device:import_device", "Take a device bundle's results into a run folder."),
     "data": (".cli_data:data", "List, fetch, verify, generate and corrupt data."),

@@ -18,7 +18,13 @@ import mednca_bench
 
 ROOMS = ("benchmark", "models", "perturbations", "results")
 ROOT_MODULES = {"__init__.py", "py.typed"}  # every other module at the root would enter the wheel unasked
-DATA = {"benchmark/device": "*.c.in", "benchmark/splits": "*.json", "results/reference": "*.csv"}
+DATA = {
+    "benchmark/device": "*.c.in",
+    "benchmark/splits": "*.json",
+    "models/export/c": "*.in",
+    "results/reference": "*.csv",
+    "results/report": "*.*",
+}
 TOOLS = ("tox", "pre-commit")  # what CONTRIBUTING.md and .ci/run install beside the package's extras
 
 

@@ -1,0 +1,83 @@
+"""`export`: a trained model as C source or as an ONNX graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .errors import BenchError, UsageProblem
+from .progress import say
+
+if TYPE_CHECKING:
+    from ..models.base import Segmenter
+
+FORMATS = ("c", "onnx")
+WEIGHT_TYPES = ("float32", "int8")
+
+
+@click.command()
+@click.option(
+    "--weights",
+    "path",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Trained weights, as `train` writes them.",
+)
+@click.option("--format", "kind", required=True, type=click.Choice(FORMATS), help="C99 source, or an ONNX graph.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Folder.")
+@click.option("--name", help="Prefix of the files and of C names. Default: the model's name.")
+@click.option(
+    "--weights-type",
+    type=click.Choice(WEIGHT_TYPES),
+    default=WEIGHT_TYPES[0],
+    show_default=True,
+    help="How C source holds the weights.",
+)
+@click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="Python file that registers the model.")  # fmt: skip
+def export(path: Path, kind: str, out: Path, name: str | None, weights_type: str, plugins: tuple[Path, ...]) -> None:
+    """Write a trained model for use without PyTorch: as C99 source or as an ONNX graph."""
+    from ..models import weights
+    from .plugins import load_plugins
+
+    if kind != "c" and weights_type != WEIGHT_TYPES[0]:
+        raise UsageProblem(f"--weights-type {weights_type} goes with --format c only")
+    load_plugins(plugins)
+    model, _ = weights.load(path)
+    write = {"c": _write_c, "onnx": _write_onnx}[kind]
+    for written in write(model, out, name=name, weights_type=weights_type):
+        click.echo(str(written))
+
+
+def _write_c(model: Segmenter, out: Path, *, name: str | None, weights_type: str) -> list[Path]:
+    from ..models.export.c_source import c_files
+    from ..models.med_nca import MedNCA
+    from ..results.atomic import write_text
+
+    if not isinstance(model, MedNCA):
+        raise BenchError(f"--format c: written for Med-NCA only, not for {model.name}; use --format onnx")
+    if model.short:
+        say("C source computes in float32; the model's precision bfloat16 does not apply")
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for file, text in c_files(model, name=name, weight_type=weights_type).items():
+        paths.append(out / file)
+        write_text(paths[-1], text)
+    return paths
+
+
+def _write_onnx(model: Segmenter, out: Path, *, name: str | None, weights_type: str) -> list[Path]:
+    from ..models.export.c_source import identifier
+    from ..results.atomic import write_bytes
+
+    try:
+        from ..models.export.onnx_graph import onnx_bytes
+    except ModuleNotFoundError as error:
+        raise BenchError(f"--format onnx: {error.name} is not installed; pip install 'mednca-bench[onnx]'") from error
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{identifier(name or model.name)}.onnx"
+    write_bytes(path, onnx_bytes(model))
+    return [path]
