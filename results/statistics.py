@@ -167,7 +167,7 @@ def small_sample_warning(subjects: int) -> str | None:
     if subjects < 2:
         return f"No interval can be given: {subjects} subject."
     return (
-        f"Intervals rest on {subjects} subjects (fewer than {ENOUGH_SUBJECTS}): of nominal 95 %, simulated ones of 9 to "
-        "48 subjects held the truth in 93 to 95 %, but in 82 to 86 % where 3 % of subjects fail, which a small "
+        f"Intervals rest on {subjects} subjects (fewer than {ENOUGH_SUBJECTS}): of nominal 95 %, simulated ones of 9 "
+        "to 48 subjects held the truth in 93 to 95 %, but in 82 to 86 % where 3 % of subjects fail, which a small "
         "sample may lack."
     )
