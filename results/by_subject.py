@@ -5,9 +5,10 @@ Cases of a subject are averaged (labels before that), so a subject counts once i
 
 from typing import TYPE_CHECKING, Final
 
-from .curves import UNLABELLED, all_families, complete, per_case
+from .curves import UNLABELLED, complete, per_case, with_all_families
 from .estimates import MACRO, over_labels, over_passes
 from .pairs import paired
+from .remembered import remembered
 from .scored import common
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ CLEAN: Final = "clean"
 """The condition of clean cases on the native grid."""
 
 
+@remembered
 def clean_cases(rows: "pd.DataFrame") -> tuple["pd.DataFrame", str]:
     """Clean Dice on the native grid of the cases that all models scored.
 
@@ -32,6 +34,7 @@ def clean_cases(rows: "pd.DataFrame") -> tuple["pd.DataFrame", str]:
     return _labels_averaged(over_passes(kept, by=["name", "label"], metrics=["dice"]), by=["name"], metrics=["dice"])
 
 
+@remembered
 def perturbed_cases(rows: "pd.DataFrame") -> tuple["pd.DataFrame", str]:
     """Mean Dice and ΔDice over severities above 0 of the cases that every model has at every severity.
 
@@ -42,11 +45,8 @@ def perturbed_cases(rows: "pd.DataFrame") -> tuple["pd.DataFrame", str]:
         One row per case: `name`, `perturbation` (those that stand for all families of a kind among them), `kind`,
         `case`, `group`, `dice`, `delta` (means over labels where there are several). And the label it is of.
     """
-    import pandas as pd
-
     curves, _ = complete(paired(rows))
-    whole = [curves, *(all_families(curves, kind) for kind in ("acquisition", "grid"))]
-    cases = per_case(pd.concat(whole, ignore_index=True))
+    cases = per_case(with_all_families(curves))
     return _labels_averaged(cases, by=UNLABELLED, metrics=["dice", "delta"])
 
 

@@ -18,7 +18,6 @@ from .by_subject import CLEAN, clean_cases, perturbed_cases, wide
 from .curves import all_name
 from .intervals import mean_intervals
 from .paired_tests import ALPHA, can_be_significant, detectable_difference, holm, paired_test
-from .surface import Reals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,14 +33,14 @@ not chosen by its score: a best model chosen on the same cases looks better than
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison to be tested: differences, one a subject."""
+    """One comparison to be tested: differences by subject."""
 
     family: str
     perturbation: str
     model: str
     other: str
     label: str
-    differences: Reals
+    differences: "pd.Series[float]"
 
 
 def compared(rows: "pd.DataFrame", *, reference: str | None = None) -> "pd.DataFrame":
@@ -64,7 +63,7 @@ def compared(rows: "pd.DataFrame", *, reference: str | None = None) -> "pd.DataF
     found = list(_clean(rows))
     if (rows["severity"] > 0).any():
         found += _perturbed(rows, reference=reference)
-    tested = pd.DataFrame([_tested(comparison) for comparison in found])
+    tested = _tested(found)
     if tested.empty:
         return tested
     return pd.concat([_corrected(part) for _, part in tested.groupby("family", sort=False)], ignore_index=True)
@@ -72,9 +71,7 @@ def compared(rows: "pd.DataFrame", *, reference: str | None = None) -> "pd.DataF
 
 def clean_family(rows: "pd.DataFrame") -> "pd.DataFrame":
     """The family `models, clean` alone, as `compared` gives it."""
-    import pandas as pd
-
-    tested = pd.DataFrame([_tested(comparison) for comparison in _clean(rows)])
+    tested = _tested(list(_clean(rows)))
     return tested if tested.empty else _corrected(tested)
 
 
@@ -91,7 +88,7 @@ def _clean(rows: "pd.DataFrame") -> Iterator[Comparison]:
     cases, label = clean_cases(rows)
     table = wide(cases, "dice")
     for model, other in combinations(sorted(table.columns), 2):
-        yield Comparison(MODELS, CLEAN, model, other, label, (table[model] - table[other]).to_numpy())
+        yield Comparison(MODELS, CLEAN, model, other, label, table[model] - table[other])
 
 
 def _perturbed(rows: "pd.DataFrame", *, reference: str | None) -> Iterator[Comparison]:
@@ -105,32 +102,44 @@ def _perturbed(rows: "pd.DataFrame", *, reference: str | None) -> Iterator[Compa
     for (_, perturbation), mine in single.groupby(["kind", "perturbation"], sort=True, observed=True):
         deltas, dice = wide(mine, "delta"), wide(mine, "dice")
         for model in sorted(deltas.columns):
-            yield Comparison(ITSELF, str(perturbation), model, f"{model}, clean", label, deltas[model].to_numpy())
+            yield Comparison(ITSELF, str(perturbation), model, f"{model}, clean", label, deltas[model])
         for model in sorted(set(dice.columns) - {chosen}) if chosen in dice.columns else ():
-            difference = (dice[model] - dice[chosen]).to_numpy()
+            difference = dice[model] - dice[chosen]
             against.append(Comparison(REFERENCE, str(perturbation), model, chosen, label, difference))
     yield from against
 
 
-def _tested(comparison: Comparison) -> dict[str, object]:
-    test = paired_test(comparison.differences)
-    known = comparison.differences[~np.isnan(comparison.differences)][:, None]
-    low, high = mean_intervals(known, np.ones_like(known))
-    return {
-        "family": comparison.family,
-        "perturbation": comparison.perturbation,
-        "model": comparison.model,
-        "other": comparison.other,
-        "label": comparison.label,
-        "subjects": test.subjects,
-        "difference": test.mean,
-        "difference_low": low[0],
-        "difference_high": high[0],
-        "sd": test.sd,
-        "p": test.p,
-        "rank_biserial": test.rank_biserial,
-        "d_z": test.d_z,
-    }
+def _tested(comparisons: list[Comparison]) -> "pd.DataFrame":
+    import pandas as pd
+
+    if not comparisons:
+        return pd.DataFrame()
+    # Side by side, so that all intervals come from one multiplication.
+    matrix = (
+        pd.concat([comparison.differences for comparison in comparisons], axis=1).sort_index().to_numpy(dtype=float)
+    )
+    low, high = mean_intervals(np.nan_to_num(matrix), (~np.isnan(matrix)).astype(np.float64))
+    rows = []
+    for place, comparison in enumerate(comparisons):
+        test = paired_test(matrix[:, place])
+        rows.append(
+            {
+                "family": comparison.family,
+                "perturbation": comparison.perturbation,
+                "model": comparison.model,
+                "other": comparison.other,
+                "label": comparison.label,
+                "subjects": test.subjects,
+                "difference": test.mean,
+                "difference_low": low[place],
+                "difference_high": high[place],
+                "sd": test.sd,
+                "p": test.p,
+                "rank_biserial": test.rank_biserial,
+                "d_z": test.d_z,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _corrected(family: "pd.DataFrame") -> "pd.DataFrame":

@@ -4,12 +4,14 @@ What a metric is where one mask or both are empty is a convention, and programs 
 says more about the convention than about the models: models whose rank flips are marked.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from .estimates import over_passes
+from .grouped import means
 from .ranks import ranked
 from .scored import common
 
@@ -71,8 +73,7 @@ def ranks_by_convention(rows: "pd.DataFrame") -> "pd.DataFrame":
         kept, _ = common(mine, within=_POINT)
         if kept.empty:
             continue
-        for metric in (name for name in BEST if name in kept.columns):
-            found.append(_ranks(kept, metric).assign(condition=condition, metric=metric))
+        found += [part.assign(condition=condition) for part in _ranks(kept, [m for m in BEST if m in kept.columns])]
     if not found:
         return pd.DataFrame()
     table = pd.concat(found, ignore_index=True)
@@ -100,13 +101,26 @@ def under(
     return changed
 
 
-def _ranks(rows: "pd.DataFrame", metric: str) -> "pd.DataFrame":
-    columns = {c.name: under(c, rows[metric], rows["state"], best=BEST[metric]) for c in CONVENTIONS}
-    cases = over_passes(rows.assign(**columns), by=["name", *_POINT], metrics=list(columns))
-    points = cases.groupby(["name", *_POINT], observed=True)[list(columns)].mean()
-    means = points.groupby("name", observed=True).mean()
-    ranks = {c: ranked(means[c].to_numpy(), higher=BEST[metric] == 1.0) for c in columns}
-    table = means.rename(columns=lambda c: f"mean_{c}").assign(**{f"rank_{c}": rank for c, rank in ranks.items()})
-    places = np.stack(list(ranks.values()))
-    flips = (np.nan_to_num(places, nan=-1) != np.nan_to_num(places[0], nan=-1)).any(axis=0)
-    return table.assign(flips=flips).reset_index().rename(columns={"name": "model"})
+def _ranks(rows: "pd.DataFrame", metrics: list[str]) -> "Iterator[pd.DataFrame]":
+    columns = {
+        f"{metric} {c.name}": under(c, rows[metric], rows["state"], best=BEST[metric])
+        for metric in metrics
+        for c in CONVENTIONS
+    }
+    rows = rows[["key", "name", "case", "group", *_POINT]].assign(**columns)
+    cases = over_passes(rows, by=["name", *_POINT], metrics=list(columns))
+    models = means(means(cases, ["name", *_POINT], list(columns)), ["name"], list(columns))
+    for metric in metrics:
+        mean = {c.name: models[f"{metric} {c.name}"].to_numpy() for c in CONVENTIONS}
+        rank = {name: ranked(values, higher=BEST[metric] == 1.0) for name, values in mean.items()}
+        places = np.nan_to_num(np.stack(list(rank.values())), nan=-1)
+        yield (
+            models[["name"]]
+            .rename(columns={"name": "model"})
+            .assign(
+                metric=metric,
+                **{f"mean_{name}": values for name, values in mean.items()},
+                **{f"rank_{name}": values for name, values in rank.items()},
+                flips=(places != places[0]).any(axis=0),
+            )
+        )

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from .estimates import MACRO, over_passes
+from .grouped import codes, distinct_per_group, means
 from .pairs import CELL
+from .remembered import remembered
 from .scored import common
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ ROW: Final = ["name", "perturbation", "kind", "label"]
 UNLABELLED: Final = ["name", "perturbation", "kind"]
 
 
+@remembered
 def complete(passes: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
     """Cases that every model has at every severity of a family.
 
@@ -27,14 +30,20 @@ def complete(passes: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
         One row per case and severity (`CELL`, `case`, `group`, `dice`, `dice_clean`, `delta`), and how many cases of a
         family were dropped.
     """
+    import pandas as pd
+
     cases = over_passes(passes[passes["pair"]], by=CELL, metrics=["dice", "dice_clean", "delta"])
     family = ["perturbation", "label"]
-    wanted = passes.groupby(family)["severity"].nunique().rename("wanted").reset_index()
-    have = cases.groupby([*ROW, "case"])["severity"].nunique().rename("have").reset_index().merge(wanted, on=family)
-    whole = have.loc[have["have"] == have["wanted"], [*ROW, "case"]]
-    kept, _ = common(cases.merge(whole, on=[*ROW, "case"]), within=family)
-    intended = passes[[*family, "case"]].drop_duplicates()
-    return kept, len(intended) - len(kept[[*family, "case"]].drop_duplicates())
+    place, wanted = distinct_per_group(passes, family, "severity")
+    of_family = pd.Series(wanted[place], index=passes.index)
+    cases = over_passes(
+        passes[passes["pair"]].assign(wanted=of_family), by=CELL, metrics=["dice", "dice_clean", "delta", "wanted"]
+    )
+    curve, have = distinct_per_group(cases, [*ROW, "case"], "severity")
+    kept, _ = common(cases[have[curve] == cases["wanted"]].drop(columns="wanted"), within=family)
+    intended, _ = codes(passes, [*family, "case"])
+    left, _ = codes(kept, [*family, "case"])
+    return kept, np.unique(intended).size - np.unique(left).size
 
 
 def all_name(kind: str) -> str:
@@ -42,36 +51,57 @@ def all_name(kind: str) -> str:
     return f"all {kind} families"
 
 
+@remembered
+def with_all_families(curves: "pd.DataFrame") -> "pd.DataFrame":
+    """The curves and, after them, those of all families of a kind."""
+    import pandas as pd
+
+    parts = [curves, *(all_families(curves, kind) for kind in ("acquisition", "grid"))]
+    # Joined by hand, so that words stay categories.
+    names = sorted({str(name) for part in parts for name in part["perturbation"].unique()})
+    kind = pd.CategoricalDtype(pd.Index(names, dtype=object))
+    return pd.concat([part.assign(perturbation=part["perturbation"].astype(kind)) for part in parts], ignore_index=True)
+
+
 def all_families(curves: "pd.DataFrame", kind: str) -> "pd.DataFrame":
     """The mean over the families of a kind as one more family; of cases that have them all, at the same severities."""
+    import pandas as pd
+
     mine = curves[curves["kind"] == kind]
     severities = mine.groupby("perturbation")["severity"].agg(lambda column: str(sorted(column.unique())))
     if len(severities) < 2 or severities.nunique() > 1:
         return mine.iloc[:0]
-    case = ["name", "label", "case"]
-    have = mine.groupby(case)["perturbation"].transform("nunique")
-    whole = mine[have == len(severities)].assign(perturbation=all_name(kind))
-    return whole.groupby([*CELL, "case", "group"])[["dice", "dice_clean", "delta"]].mean().reset_index()
+    place, have = distinct_per_group(mine, ["name", "label", "case"], "perturbation")
+    whole = mine[have[place] == len(severities)]
+    whole = whole.assign(perturbation=pd.Categorical([all_name(kind)] * len(whole)))
+    return means(whole, [*CELL, "case", "group"], ["dice", "dice_clean", "delta"])
 
 
+@remembered
 def per_case(curves: "pd.DataFrame") -> "pd.DataFrame":
     """Each case's clean Dice, mean Dice and ΔDice over severities above 0, and area."""
     case = [*ROW, "case", "group"]
-    later = curves[curves["severity"] > 0].groupby(case)[["dice", "delta"]].mean()
-    start = curves[curves["severity"] == 0].set_index(case)["dice"].rename("clean")
-    areas = curves.assign(area=curves["dice"] * _trapezoid_weights(curves))
-    wanted = curves.groupby(case)["dice"].size()
-    area = areas.groupby(case)["area"].agg(["sum", "count"])
+    parts = curves.assign(
+        dice_later=curves["dice"].where(curves["severity"] > 0),
+        delta_later=curves["delta"].where(curves["severity"] > 0),
+        clean=curves["dice"].where(curves["severity"] == 0),
+        area=curves["dice"] * _trapezoid_weights(curves),
+        undefined=curves["dice"].isna().astype(float),
+    )
+    _, points = distinct_per_group(curves, case, "severity")
+    table = means(parts, case, ["dice_later", "delta_later", "area", "clean", "undefined"])
+    table = table.rename(columns={"dice_later": "dice", "delta_later": "delta"})
     # One undefined point leaves the area undefined: a sum over the others would be too small.
-    later["area"] = area["sum"].where(area["count"] == wanted)
-    return later.join(start).reset_index().assign(dice_clean=lambda frame: frame["clean"])
+    return table.assign(area=(table["area"] * points).where(table["undefined"] == 0), dice_clean=table["clean"]).drop(
+        columns="undefined"
+    )
 
 
 def _trapezoid_weights(curves: "pd.DataFrame") -> "pd.Series[float]":
     import pandas as pd
 
     weights = pd.Series(np.nan, index=curves.index)
-    for _, rows in curves.groupby("perturbation"):
+    for _, rows in curves.groupby("perturbation", observed=True):
         severities = np.sort(rows["severity"].unique()).astype(float)
         steps = np.diff(severities)
         each = (np.append(steps, 0) + np.insert(steps, 0, 0)) / 2 / (severities[-1] - severities[0])
@@ -84,9 +114,9 @@ def worst(curves: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     later = curves[curves["severity"] > 0]
-    means = later.groupby([*ROW, "severity"])["dice"].mean().reset_index()
-    if means["label"].nunique() > 1:
-        over = means.groupby([*UNLABELLED, "severity"])["dice"].mean().reset_index().assign(label=MACRO)
-        means = pd.concat([means, over], ignore_index=True)
-    lowest = means.sort_values([*ROW, "dice", "severity"]).drop_duplicates(ROW)
+    points = means(later, [*ROW, "severity"], ["dice"])
+    if points["label"].nunique() > 1:
+        over = means(points, [*UNLABELLED, "severity"], ["dice"]).assign(label=MACRO)
+        points = pd.concat([points, over], ignore_index=True)
+    lowest = points.sort_values([*ROW, "dice", "severity"]).drop_duplicates(ROW)
     return lowest.rename(columns={"severity": "worst_severity", "dice": "worst_dice"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from .grouped import means
 from .intervals import mean_intervals
 from .surface import Reals
 
@@ -31,13 +32,14 @@ def over_passes(frame: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[s
     Returns:
         One row per (`by`, case): `by`, `case`, `group`, `metrics`, sorted.
     """
-    ordered = frame.sort_values([*by, "case", "key"], kind="stable")
-    return ordered.groupby([*by, "case", "group"], sort=True, observed=True)[list(metrics)].mean().reset_index()
+    # Passes are added up in the order of their keys: the last bit must not depend on the order of the frame.
+    ordered = frame if frame["key"].is_monotonic_increasing else frame.sort_values("key", kind="stable")
+    return means(ordered, [*by, "case", "group"], metrics)
 
 
 def over_labels(cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
     """Each case's mean over its labels; labels in which it is undefined are left out."""
-    return cases.groupby([*by, "case", "group"], sort=True, observed=True)[list(metrics)].mean().reset_index()
+    return means(cases, [*by, "case", "group"], metrics)
 
 
 def summarise(

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
+from .remembered import remembered
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -9,6 +11,7 @@ CELL: Final = ["name", "perturbation", "kind", "severity", "label"]
 """What a point of a severity curve is."""
 
 
+@remembered
 def paired(rows: "pd.DataFrame") -> "pd.DataFrame":
     """Perturbed passes with their clean score, and severity 0 of every family.
 

@@ -4,13 +4,17 @@ A pass is one unit and label. What was not scored stays a row of the ledger, so 
 compared on the cases that all of them scored.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from .estimates import MACRO
+from .grouped import distinct_per_group
 from .metrics import METRICS
 from .record import IDENTITY
+from .remembered import remembered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,10 +78,11 @@ def _same_rows(intended: "pd.DataFrame", frame: "pd.DataFrame") -> bool:
     return len(intended) == len(frame) and all((intended[c].to_numpy() == frame[c].to_numpy()).all() for c in pair)
 
 
-def scopes(rows: "pd.DataFrame") -> Iterator[tuple[Scope, "pd.DataFrame"]]:
+@remembered
+def scopes(rows: "pd.DataFrame") -> list[tuple[Scope, "pd.DataFrame"]]:
     """The ledger's scopes and their rows, sorted."""
-    for (task, split, phantom), part in rows.groupby(list(SCOPE), sort=True, observed=True):
-        yield Scope(str(task), str(split), bool(phantom)), part
+    parts = rows.groupby(list(SCOPE), sort=True, observed=True)
+    return [(Scope(str(task), str(split), bool(phantom)), part) for (task, split, phantom), part in parts]
 
 
 def common(rows: "pd.DataFrame", *, within: Sequence[str]) -> tuple["pd.DataFrame", int]:
@@ -90,13 +95,12 @@ def common(rows: "pd.DataFrame", *, within: Sequence[str]) -> tuple["pd.DataFram
     Returns:
         The rows kept, and how many (combination, case) were dropped.
     """
-    seen = rows[[*within, "name", "case"]].drop_duplicates()
-    models = seen.groupby(list(within), observed=True)["name"].nunique().rename("models")
-    per_case = seen.groupby([*within, "case"], observed=True)["name"].nunique().rename("have").reset_index()
-    per_case = per_case.merge(models.reset_index(), on=list(within))
-    shared = per_case.loc[per_case["have"] == per_case["models"], [*within, "case"]]
-    kept = rows.merge(shared, on=[*within, "case"], how="inner")
-    return kept, len(per_case) - len(shared)
+    group, models = distinct_per_group(rows, within, "name")
+    point, have = distinct_per_group(rows, [*within, "case"], "name")
+    wanted = np.zeros(have.size, dtype=np.int64)
+    wanted[point] = models[group]
+    dropped = int((have < wanted).sum())
+    return (rows[(have == wanted)[point]], dropped) if dropped else (rows, 0)
 
 
 def counts(rows: "pd.DataFrame", *, by: Sequence[str]) -> "pd.DataFrame":

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 from .surface import Reals
 
+_REALS_KEPT: Final = 20_000_000
+"""Weights kept ready for multiplication (8 bytes each)."""
+
 Counts: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 
 BOOTSTRAP_SEED: Final = 2302_03473
@@ -56,6 +59,7 @@ class Resamples:
             raise ValueError(f"{subjects} subjects cannot be resampled; at least one is needed")
         self._subjects, self._resamples, self._seed = subjects, resamples, seed
         self._kept: list[Counts] | None = None
+        self._kept_reals: list[Reals] | None = None
 
     def blocks(self) -> Iterator[Counts]:
         """The weights (resamples, subjects) in blocks of rows; the same numbers however they are cut."""
@@ -75,6 +79,14 @@ class Resamples:
             size = min(rows, self._resamples - start)
             yield generator.multinomial(self._subjects, chances, size=size).astype(kind)
 
+    def _reals(self) -> Iterator[Reals]:
+        if self._subjects * self._resamples > _REALS_KEPT:
+            yield from (weights.astype(np.float64) for weights in self.blocks())
+            return
+        if self._kept_reals is None:
+            self._kept_reals = [weights.astype(np.float64) for weights in self.blocks()]
+        yield from self._kept_reals
+
     def means(self, sums: Reals, counts: Reals) -> Iterator[tuple[slice, Reals]]:
         """Replicates of many means, in chunks.
 
@@ -90,7 +102,7 @@ class Resamples:
             part = slice(start, min(start + _CHUNK, sums.shape[1]))
             # Most statistics are over the same cases: each distinct column of counts is summed once.
             distinct, place = np.unique(counts[:, part], axis=1, return_inverse=True)
-            rows = [_means(weights.astype(np.float64), sums[:, part], distinct, place) for weights in self.blocks()]
+            rows = [_means(weights, sums[:, part], distinct, place) for weights in self._reals()]
             yield part, np.concatenate(rows)
 
 
@@ -168,6 +180,6 @@ def small_sample_warning(subjects: int) -> str | None:
         return f"No interval can be given: {subjects} subject."
     return (
         f"Intervals rest on {subjects} subjects (fewer than {ENOUGH_SUBJECTS}): of nominal 95 %, simulated ones of 9 "
-        "to 48 subjects held the truth in 93 to 95 %, but in 82 to 86 % where 3 % of subjects are failures, which a "
-        "small sample may lack."
+        "to 48 subjects held the truth in 93 to 95 %, but in 82 to 86 % where 3 % of subjects fail, which a small "
+        "sample may lack."
     )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .corruption_error import corruption_errors
-from .curves import ROW, UNLABELLED, all_families, all_name, complete, per_case, worst
+from .curves import ROW, UNLABELLED, all_name, complete, per_case, with_all_families, worst
 from .estimates import macro, summarise
 from .pairs import paired
 from .scored import Scope, counts, ensemble_note, ledger, macro_counts, scopes
@@ -69,7 +69,7 @@ def _scope(
     curves, dropped = complete(passes)
     versions = dict(zip(passes["perturbation"], passes["perturbation_version"], strict=True))
     errors, sentences = corruption_errors(curves, versions=versions, scope=scope, references=references)
-    curves = pd.concat([curves, *(all_families(curves, kind) for kind in ("acquisition", "grid"))], ignore_index=True)
+    curves = with_all_families(curves)
     cases = with_pairs(per_case(curves))
     table = pd.concat(
         [

@@ -1,0 +1,95 @@
+"""Group means of millions of rows by several columns: the columns become one whole number a row.
+
+pandas groups by one column at a time and builds an index of as many levels; over a million rows by seven columns that
+is most of a table's time.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Codes = npt.NDArray[np.int64]
+_LARGEST: Final = 2**62
+
+
+def codes(frame: "pd.DataFrame", by: Sequence[str]) -> tuple[Codes, int]:
+    """One number for each combination of the values of `by`, in their sort order, and how many numbers there may be.
+
+    Values must not be missing.
+
+    Example:
+        >>> import pandas as pd
+        >>> codes(pd.DataFrame({"a": ["y", "x", "y"], "b": [1, 2, 2]}), ["a", "b"])
+        (array([2, 1, 3]), 4)
+    """
+    number, size = np.zeros(len(frame), dtype=np.int64), 1
+    for name in by:
+        one, many = _column(frame[name])
+        if size * max(many, 1) > _LARGEST:  # make room: only the numbers in use count
+            used, number = np.unique(number, return_inverse=True)
+            size = used.size
+        number, size = number * many + one, size * max(many, 1)
+    return number, size
+
+
+def _column(column: "pd.Series[Any]") -> tuple[Codes, int]:
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories
+        order = np.argsort(np.argsort(np.asarray(categories.astype(object)), kind="stable"), kind="stable")
+        return order.astype(np.int64)[column.cat.codes.to_numpy()], len(categories)
+    values = column.to_numpy()
+    if values.dtype.kind in "iub" and values.size:
+        low, high = int(values.min()), int(values.max())
+        if high - low < 1024:
+            return values.astype(np.int64) - low, high - low + 1
+    number, distinct = pd.factorize(column, sort=True)
+    return number.astype(np.int64), len(distinct)
+
+
+def means(frame: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
+    """The mean of each metric in each group, NaN left out; a group without any value stays, as NaN.
+
+    Args:
+        frame: rows; values of a group are added up in the order of the rows.
+        by: columns without missing values.
+        metrics: columns of numbers.
+
+    Returns:
+        One row per group, sorted by `by`: the columns of `by` and of `metrics`.
+    """
+    number, _ = codes(frame, by)
+    order = np.argsort(number, kind="stable")
+    ordered = number[order]
+    first = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1)) if ordered.size else order
+    table = frame[list(by)].take(order[first]).reset_index(drop=True)
+    values = {name: frame[name].to_numpy(dtype=np.float64)[order] for name in metrics}
+    if first.size < ordered.size:
+        values = {name: _segment_means(value, first) for name, value in values.items()}
+    return table.assign(**values)
+
+
+def _segment_means(values: npt.NDArray[np.float64], first: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    known = ~np.isnan(values)
+    sums = np.add.reduceat(np.where(known, values, 0.0), first)
+    sizes = np.add.reduceat(known.astype(np.int64), first)
+    return np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
+
+
+def distinct_per_group(frame: "pd.DataFrame", by: Sequence[str], name: str) -> tuple[Codes, Codes]:
+    """How many distinct values of a column each group has.
+
+    Returns:
+        Of every row the place of its group, and of every group the number; groups are sorted by `by`.
+    """
+    group, _ = codes(frame, by)
+    found, place = np.unique(group, return_inverse=True)
+    one, many = _column(frame[name])
+    pairs = np.unique(place.astype(np.int64) * max(many, 1) + one)
+    return place, np.bincount(pairs // max(many, 1), minlength=found.size)
