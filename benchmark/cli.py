@@ -16,9 +16,9 @@ from .. import __version__
 from .errors import BenchError, nearest
 
 COMMANDS = {
-    "run": (".cli_run:run", "Run a suite: train or load models, score, write tables and plots."),
+    "run": (".cli_run:run", "Run a suite: train or load models, score, write tables, plots and report."),
     "train": (".cli_run:train", "Train one model on a task's train part and keep its weights."),
-    "report": (".cli_run:report", "Write the tables and plots of a run folder again."),
+    "report": (".cli_run:report", "Write the tables, plots and report of a run folder again."),
     "data": (".cli_data:data", "List, fetch, verify and generate data."),
     "list": (".cli_list:listing", "List models, perturbations, suites, tasks or recipes."),
 }

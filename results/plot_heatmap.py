@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_ACROSS: Final = 9
+"""Families whose numbers fit side by side; more than these stand below each other, and models side by side."""
+
 _DARK: Final = 0.75
 """Share of the colour scale's range above which a cell is dark enough for white figures."""
 
@@ -20,7 +23,7 @@ def delta_heatmap(table: "pd.DataFrame") -> "Figure":
     """Draw the heat map of one scope and label.
 
     Args:
-        table: rows of `robustness_summary`; rows over all families of a kind are columns at the right of their kind.
+        table: rows of `robustness_summary`; rows over all families of a kind come after their kind.
     """
     import seaborn as sns
 
@@ -30,7 +33,12 @@ def delta_heatmap(table: "pd.DataFrame") -> "Figure":
     grid = table.pivot(index="model", columns="perturbation", values="delta_mean")[order].sort_index()
     words = grid.map(lambda value: MISSING if np.isnan(value) else f"{value:+.3f}")
     limit = float(np.nanmax(np.abs(grid.to_numpy()), initial=0.01))
-    figure = new_figure(max(4.0, min(PAGE_WIDTH, 2.2 + 0.62 * len(order))), 2.0 + 0.42 * len(grid))
+    if len(order) > _ACROSS:
+        grid, words = grid.T, words.T
+    down, across = grid.shape
+    figure = new_figure(
+        max(4.0, min(PAGE_WIDTH, 2.2 + 0.62 * across)), 2.0 + (0.42 if down <= _ACROSS else 0.25) * down
+    )
     ax = figure.subplots()
     sns.heatmap(
         grid.fillna(0.0),
