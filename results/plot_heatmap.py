@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .style import PAGE_WIDTH, new_figure
+from .style import FILLED, PAGE_WIDTH, new_figure
 from .table import MISSING
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def delta_heatmap(table: "pd.DataFrame") -> "Figure":
     )
     for text, value in zip(ax.texts, grid.to_numpy().ravel(), strict=True):
         text.set_color("white" if abs(value) > _DARK * limit else "0.1")
-    ax.set(xlabel="", ylabel="")
+    ax.set(xlabel="", ylabel="", label=FILLED)
+    ax.set_title(" ", fontsize=6)
     ax.tick_params(axis="x", rotation=35)
     for label in ax.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")
