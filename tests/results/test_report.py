@@ -1,4 +1,4 @@
-"""report.html in a browser: it opens from disk alone, sorts and filters, fits two widths, and runs no one else's code."""
+"""report.html in a browser: it opens from disk alone, sorts, filters, fits two widths, and runs nobody else's code."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.ha
 def page(fake: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a phantom run with a subject, a model, a label and a command of hostile names."""
     folder: Path = fake.write_run(tmp_path_factory.mktemp("report"), cases=6, phantom=True)
-    fake.examples(folder, conditions=3)
+    fake.examples(folder, conditions=3, cases=True)
     noise = {"perturbation": "noise", "perturbation_version": 1, "kind": "acquisition", "phantom": True}
     for start in ({"severity": 0, "phantom": True}, *({"severity": s} | noise for s in range(1, 6))):
         hostile = {"model": "a" + HOSTILE, "group": HOSTILE, "case": HOSTILE} | start

@@ -118,7 +118,9 @@ def test_all_forms_are_written_and_say_the_same(run_folder: Path, tmp_path: Path
 
 
 def test_table_1_has_a_column_per_task_and_keeps_phantoms_apart() -> None:
-    rows = [("Task04_Hippocampus", False, "b", 0.9), ("Task05_Prostate", False, "b", 0.8), ("Task04_Hippocampus", False, "a", 0.7), ("Task05_Prostate", True, "a", 0.6)]  # fmt: skip
+    hippocampus, prostate = "Task04_Hippocampus", "Task05_Prostate"
+    rows = [(hippocampus, False, "b", 0.9), (prostate, False, "b", 0.8)]
+    rows += [(hippocampus, False, "a", 0.7), (prostate, True, "a", 0.6)]
     frame = pd.DataFrame(
         {
             "task": [row[0] for row in rows],
