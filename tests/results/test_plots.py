@@ -47,9 +47,8 @@ def made_tables(models: tuple[str, ...]) -> dict[str, Table]:
     scope = {"task": "Task04_Hippocampus", "split": "val", "phantom": True}
     each = [{**scope, "model": model, "number": place} for place, model in enumerate(models, start=1)]
     schemes = ("aggregate-then-rank", "rank-then-aggregate")
-    ranks = [
-        {**row, "scheme": s, "rank": row["number"], "rank_low": 1.0, "rank_high": 2.0} for row in each for s in schemes
-    ]
+    bars = {"rank_low": 1.0, "rank_high": 2.0}
+    ranks = [{**row, **bars, "scheme": scheme, "rank": row["number"]} for row in each for scheme in schemes]
     covered = np.linspace(0.1, 1, 10)
     risks = [{**row, "score": "NQM", "coverage": c, "risk": 0.1 * c * row["number"]} for row in each for c in covered]
     moved = [
@@ -230,13 +229,7 @@ def test_names_of_neighbours_do_not_overlap() -> None:
 
 
 def test_the_pareto_front_are_the_models_that_none_beats_in_both() -> None:
-    dice = {
-        "cheap": (1.0, 0.7),
-        "beaten": (2.0, 0.6),
-        "dear": (3.0, 0.9),
-        "as good and dearer": (4.0, 0.9),
-        "twin": (1.0, 0.7),
-    }
+    dice = {"cheap": (1.0, 0.7), "twin": (1.0, 0.7), "beaten": (2.0, 0.6), "dear": (3.0, 0.9), "no better": (4.0, 0.9)}
     table = pd.DataFrame(
         [{"model": m, "cost": c, "dice_mean": d, "dice_low": d, "dice_high": d} for m, (c, d) in dice.items()]
     )
@@ -281,9 +274,8 @@ def test_eight_models_and_sixteen_families_still_read() -> None:
     scores = {"dice_mean": 0.8, "dice_low": 0.7, "dice_high": 0.9, "delta_mean": -0.123}
     rows = [{"model": m, "kind": k, "perturbation": f, **scores} for m in models for k, f in families]
     curves = pd.DataFrame([{**row, "severity": severity} for row in rows for severity in range(6)])
-    pairs = pd.DataFrame(
-        [{"model": m, "kind": k, "clean": 0.9, "dice": 0.5} for m in models for k in ("acquisition", "grid")]
-    )
+    kinds = ("acquisition", "grid")
+    pairs = pd.DataFrame([{"model": m, "kind": k, "clean": 0.9, "dice": 0.5} for m in models for k in kinds])
     table = made_tables(tuple(models))
     with style.styled():
         for figure in (
