@@ -16,14 +16,6 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @contextmanager
