@@ -16,10 +16,10 @@ from .. import __version__
 from .errors import BenchError, nearest
 
 COMMANDS = {
-    "run": (".cli_run:run", "Run a suite: train or load models, score, write tables and plots."),
+    "run": (".cli_run:run", "Run a suite: train or load models, score, write tables, plots and report."),
     "train": (".cli_run:train", "Train one model on a task's train part and keep its weights."),
     "score": (".cli_score:score", "Score predictions of other models on a corrupted benchmark."),
-    "report": (".cli_run:report", "Write the tables and plots of a run folder again."),
+    "report": (".cli_run:report", "Write the tables, plots and report of a run folder again."),
     "compare": (".cli_runs:compare", "Compare two run folders, answer by answer."),
     "merge": (".cli_runs:merge", "Merge run folders of one task and part into one."),
     "export": (".cli_export:export", "Write a trained model as C source, ONNX graph or device bundle."),

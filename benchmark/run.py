@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ..results.store import Store, write_units
 from .cache import CaseCache
 from .condition import Condition, conditions
 from .errors import BenchError, UsageProblem
+from .example_cases import case_arrays
 from .examples import write_examples
 from .execute import execute, executor, make_jobs
 from .locations import cache_root
@@ -28,6 +29,7 @@ from .task import Task
 from .timing_suite import time_models
 from .trained import contestant
 from .training_pool import trained_all
+from .volume import Case
 
 
 @dataclass(frozen=True)
@@ -117,17 +119,26 @@ def run(request: Request) -> Outcome:
     write_run(folder, description)
     write_units(folder, unit_rows(plan, task=task, part=request.part))
     outcome = _score(request, task, folder, plan)
-    first = CaseCache(cache_root() / "volumes").get(cases[0].files, task=task, channel=channel_of(request, task))
+    read = _reader(request, task, cases)
+    first = read(cases[0].files.id)
     if request.suite.efficiency:
         time_models(request, folder, task=task, case=first, contestants=contestants)
     if chosen:
-        write_examples(folder, first, contestants, chosen, task=task)
+        ids = [case.files.id for case in cases]
+        extremes = case_arrays(folder, contestants, ids, read, task=task)
+        write_examples(folder, first, contestants, chosen, task=task, cases=extremes)
     write_run(
         folder,
         description,
         outcome={"computed": outcome.computed, "failed": outcome.failed, "seconds": round(outcome.seconds, 1)},
     )
     return outcome
+
+
+def _reader(request: Request, task: Task, cases: Sequence[PlannedCase]) -> Callable[[str], Case]:
+    """What gives the volume of one of the run's cases, by its id."""
+    cache, files = CaseCache(cache_root() / "volumes"), {case.files.id: case.files for case in cases}
+    return lambda name: cache.get(files[name], task=task, channel=channel_of(request, task))
 
 
 def _contestants(request: Request, task: Task) -> list[Contestant]:

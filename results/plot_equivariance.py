@@ -40,6 +40,7 @@ def equivariance_error(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "
         axes[place].set_xlabel("severity")
         if place % columns == 0:
             axes[place].set_ylabel("equivariance error")
+    axes[0].set_ylim(bottom=0)
     handles = [
         Line2D([], [], color=looks[m].colour, marker=looks[m].marker, linestyle=looks[m].line, markersize=4, label=m)
         for m in models
@@ -48,7 +49,9 @@ def equivariance_error(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "
     if table["shift_mod4"].notna().any():
         hollow = {"color": "0.3", "marker": "o", "linestyle": "none", "markersize": 4, "markerfacecolor": "white"}
         handles.append(Line2D([], [], **hollow, label="hollow: no multiple of 4 pixels"))  # type: ignore[arg-type]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(2 if columns < 3 else 3, len(handles)), frameon=False
+    )
     return figure
 
 
@@ -70,4 +73,3 @@ def _panel(ax: "Axes", rows: "pd.DataFrame", looks: Mapping[str, Look]) -> None:
                 linestyle="none",
             )
     ax.set_xticks(sorted(rows["severity"].unique()))
-    ax.set_ylim(bottom=0)

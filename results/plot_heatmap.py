@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .style import PAGE_WIDTH, new_figure
+from .style import FILLED, PAGE_WIDTH, new_figure
 from .table import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+
+_ACROSS: Final = 9
+"""Families whose numbers fit side by side; more than these stand below each other, and models side by side."""
 
 _DARK: Final = 0.75
 """Share of the colour scale's range above which a cell is dark enough for white figures."""
@@ -20,7 +23,7 @@ def delta_heatmap(table: "pd.DataFrame") -> "Figure":
     """Draw the heat map of one scope and label.
 
     Args:
-        table: rows of `robustness_summary`; rows over all families of a kind are columns at the right of their kind.
+        table: rows of `robustness_summary`; rows over all families of a kind come after their kind.
     """
     import seaborn as sns
 
@@ -30,7 +33,12 @@ def delta_heatmap(table: "pd.DataFrame") -> "Figure":
     grid = table.pivot(index="model", columns="perturbation", values="delta_mean")[order].sort_index()
     words = grid.map(lambda value: MISSING if np.isnan(value) else f"{value:+.3f}")
     limit = float(np.nanmax(np.abs(grid.to_numpy()), initial=0.01))
-    figure = new_figure(max(4.0, min(PAGE_WIDTH, 2.2 + 0.62 * len(order))), 2.0 + 0.42 * len(grid))
+    if len(order) > _ACROSS:
+        grid, words = grid.T, words.T
+    down, across = grid.shape
+    figure = new_figure(
+        max(4.0, min(PAGE_WIDTH, 2.2 + 0.62 * across)), 2.0 + (0.42 if down <= _ACROSS else 0.25) * down
+    )
     ax = figure.subplots()
     sns.heatmap(
         grid.fillna(0.0),
@@ -47,7 +55,8 @@ def delta_heatmap(table: "pd.DataFrame") -> "Figure":
     )
     for text, value in zip(ax.texts, grid.to_numpy().ravel(), strict=True):
         text.set_color("white" if abs(value) > _DARK * limit else "0.1")
-    ax.set(xlabel="", ylabel="")
+    ax.set(xlabel="", ylabel="", label=FILLED)
+    ax.set_title(" ", fontsize=6)
     ax.tick_params(axis="x", rotation=35)
     for label in ax.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .style import PAGE_WIDTH, Look, new_figure
 
@@ -31,7 +31,7 @@ def risk_coverage(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figur
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for ax in axes[len(panels) :]:
         ax.remove()
-    handles = {}
+    handles: dict[str, Any] = {}
     for place, (names, mine) in enumerate(panels):
         handles |= _panel(axes[place], mine, looks)
         axes[place].set_title(", ".join(map(str, names)), fontsize=8)
@@ -40,13 +40,18 @@ def risk_coverage(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figur
             axes[place].set_ylabel("risk")
         if place + columns >= len(panels):
             axes[place].set_xlabel("coverage")
+    axes[0].set(xlim=(0, 1.02), ylim=(0, None))
     figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=min(4, len(handles)), frameon=False
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=min(2 if columns < 3 else 4, len(handles)),
+        frameon=False,
     )
     return figure
 
 
-def _panel(ax: "Axes", rows: "pd.DataFrame", looks: Mapping[str, Look]) -> "dict[str, object]":
+def _panel(ax: "Axes", rows: "pd.DataFrame", looks: Mapping[str, Look]) -> dict[str, Any]:
     handles = {}
     several = rows["score"].nunique() > 1
     for (model, score), mine in rows.groupby(["model", "score"], sort=True):
@@ -54,6 +59,4 @@ def _panel(ax: "Axes", rows: "pd.DataFrame", looks: Mapping[str, Look]) -> "dict
         look = looks[str(model)]
         (line,) = ax.plot(mine["coverage"], mine["risk"], color=look.colour, linestyle=look.line, linewidth=1.5)
         handles[f"{model}, {score}" if several else str(model)] = line
-    ax.set_xlim(0, 1.02)
-    ax.set_ylim(bottom=0)
     return handles

@@ -16,6 +16,9 @@ from .atomic import write_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FILLED: Final = "filled"
+"""Label of a panel that is full of numbers and has its marks on top; it keeps an empty title free for them."""
+
 PAGE_WIDTH: Final = 7.2
 DPI: Final = 200
 
@@ -110,7 +113,7 @@ def _stamp(figure: "Figure", marks: tuple[str, ...]) -> None:
         if words and ax.get_label() != "<colorbar>":
             ax.text(
                 0.5,
-                0.03,
+                1.005 if ax.get_label() == FILLED else 0.03,
                 words,
                 transform=ax.transAxes,
                 ha="center",

@@ -19,11 +19,11 @@ import mednca_bench
 ROOMS = ("benchmark", "models", "perturbations", "results")
 ROOT_MODULES = {"__init__.py", "py.typed"}  # every other module at the root would enter the wheel unasked
 DATA = {
-    "benchmark/device": "*.c.in",
-    "benchmark/splits": "*.json",
-    "models/export/c": "*.in",
-    "results/reference": "*.csv",
-    "results/report": "*.*",
+    "benchmark/device": ("*.c.in",),
+    "benchmark/splits": ("*.json",),
+    "models/export/c": ("*.in",),
+    "results/reference": ("*.csv",),
+    "results/report": ("*.css", "*.jinja", "*.js"),
 }
 TOOLS = ("tox", "pre-commit")  # what CONTRIBUTING.md and .ci/run install beside the package's extras
 
@@ -42,7 +42,7 @@ def _folder(package: str) -> str:
 def shipped(repository: Path) -> set[str]:
     """The files that belong into the wheel, found on disk and not through the build configuration."""
     modules = {path for room in ROOMS for path in (repository / room).rglob("*.py")}
-    data = {path for folder, pattern in DATA.items() for path in (repository / folder).glob(pattern)}
+    data = {path for folder, kinds in DATA.items() for kind in kinds for path in (repository / folder).glob(kind)}
     return {path.relative_to(repository).as_posix() for path in modules | data} | ROOT_MODULES
 
 

@@ -5,6 +5,7 @@ Only figures that were drawn from the tables and examples the run has now are ta
 
 import base64
 import hashlib
+import io
 import json
 import logging
 from collections.abc import Mapping
@@ -18,6 +19,11 @@ _LOG = logging.getLogger(__name__)
 
 SVG_BYTES: Final = 600_000
 """An SVG larger than this is embedded as PNG, so that the page stays small enough to be sent."""
+
+PNG_BYTES: Final = 1_000_000
+"""A PNG larger than this is embedded as JPEG of quality `JPEG_QUALITY`."""
+
+JPEG_QUALITY: Final = 80
 
 _ORDER: Final = (
     "severity_curves",
@@ -55,12 +61,23 @@ def pictures(folder: Path, tables: Mapping[str, Table]) -> tuple[Picture, ...]:
             continue
         png = path.with_suffix(".png").read_bytes()
         svg = path.with_suffix(".svg").read_bytes()
-        kind, data = ("svg+xml", svg) if len(svg) <= SVG_BYTES else ("png", png)
+        kind, data = ("svg+xml", svg) if len(svg) <= SVG_BYTES else _compact(png)
         uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
         width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
         words = (str(about[key]) for key in ("title", "caption", "alt"))
         found.append(Picture(path.stem, *words, uri, width, height))
     return tuple(found)
+
+
+def _compact(png: bytes) -> tuple[str, bytes]:
+    """The PNG, or a JPEG of it where it is large: image slices are noise to PNG."""
+    if len(png) <= PNG_BYTES:
+        return "png", png
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    return "jpeg", buffer.getvalue()
 
 
 def _place(name: str) -> int:

@@ -6,8 +6,8 @@
 
   // The number a cell starts with ("0.86 ± 0.02", "1,234", "23/24", "+0.01 [...]"); null where it has none.
   const leading = (text) => {
-    const found = /^[+-]?\d[\d,]*(?:\.\d+)?/.exec(text);
-    return found ? Number(found[0].replaceAll(",", "")) : null;
+    const found = /^[+−-]?\d[\d,]*(?:\.\d+)?/.exec(text);
+    return found ? Number(found[0].replaceAll(",", "").replace("−", "-")) : null;
   };
   const cell = (row, place) => row.cells[place].textContent.trim();
 

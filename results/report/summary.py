@@ -120,9 +120,11 @@ def warnings(tables: Mapping[str, Table]) -> tuple[str, ...]:
         frame = tables["data"].frame
         if warning := small_sample_warning(int(frame["subjects"].max())):
             found.append(warning)
-        for column, words in (("failed", "failed"), ("not_tried", "were not tried")):
+        for column, words in (("failed", "Failed"), ("not_tried", "Not tried")):
             if lost := int(frame[column].sum()):
-                found.append(f"{count_of(lost, 'pass', 'passes')} {words}: see the table Data and exclusions.")
+                found.append(
+                    f"{words}: {count_of(lost, 'pass', 'passes')}; the table Data and exclusions says of what."
+                )
     signs = ("too long", "cannot become significant", "unstable", "likely too narrow", "Nothing was scored")
     notes = (note for table in tables.values() for note in table.notes)
     found += [note for note in notes if any(sign in note for sign in signs)]

@@ -208,6 +208,7 @@ def test_report_writes_tables_and_plots_again(typed, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert caught.value.code == 0 and out == printed and "tables and plots in r" in err
     assert table.read_bytes() == before
+    assert "<title>accuracy-v1" in (tmp_path / "r/report.html").read_text()
 
 
 def test_a_report_on_damaged_records_names_the_file(typed, tmp_path, capsys):

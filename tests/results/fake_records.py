@@ -228,8 +228,18 @@ def efficiency(folder: Path) -> None:
         atomic.write_text(folder / "efficiency" / f"{model}-64x64-t2.pytest-benchmark.json", '{"benchmarks": []}')
 
 
-def examples(folder: Path, *, conditions: int = 4, models: Sequence[str] = tuple(MODELS), side: int = 64) -> Path:
-    """An examples.npz: a bright disc in noise, and predictions that shrink with model and condition."""
+def examples(
+    folder: Path,
+    *,
+    conditions: int = 4,
+    models: Sequence[str] = tuple(MODELS),
+    side: int = 64,
+    cases: bool = False,
+) -> Path:
+    """An examples.npz: a bright disc in noise, and predictions that shrink with model and condition.
+
+    With `cases`, the first three conditions stand for the best, the median and the worst case of every model.
+    """
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:side, :side]
     radius = np.hypot(y - side / 2, x - side / 2)
@@ -237,6 +247,14 @@ def examples(folder: Path, *, conditions: int = 4, models: Sequence[str] = tuple
     noise = np.stack([rng.normal(0, 0.05 + 0.02 * c, (side, side)) for c in range(conditions)])
     image = np.clip(0.3 + 0.3 * truth + noise, 0, 1).astype(np.float32)
     shrunk = np.stack([[radius < side / 5 - c - m for c in range(conditions)] for m in range(len(models))])
+    worst_first, three = slice(2, None, -1), (len(models), 3)
+    extremes = {
+        "case_ids": np.broadcast_to(["hippocampus_004", "hippocampus_002", "an_id_" * 6], three),
+        "case_dice": np.broadcast_to([0.41, 0.8, 0.93], three),
+        "case_image": np.broadcast_to(image[worst_first], (*three, side, side)),
+        "case_truth": np.broadcast_to(truth[worst_first], (*three, side, side)),
+        "case_prediction": shrunk[:, worst_first],
+    }
     path = folder / "examples.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
@@ -247,5 +265,6 @@ def examples(folder: Path, *, conditions: int = 4, models: Sequence[str] = tuple
         models=np.array(models),
         prediction=shrunk,
         case=np.array("hippocampus_003"),
+        **(extremes if cases else {}),
     )
     return path

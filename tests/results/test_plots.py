@@ -1,5 +1,8 @@
 """Figures: written, the same bytes each time, nothing clipped, marks on every one, no trace in global state."""
 
+import hashlib
+import itertools
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +14,51 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mednca_bench.results import plot_curves, plots, style
+import mednca_bench
+from mednca_bench.results import plot_cost, plot_curves, plots, style, tables
 from mednca_bench.results.atomic import write_text
+from mednca_bench.results.plot_cases import read_cases
+from mednca_bench.results.plot_cost import dice_against_cost
+from mednca_bench.results.plot_equivariance import equivariance_error
 from mednca_bench.results.plot_examples import read_examples
-from mednca_bench.results.plot_parameters import dice_against_parameters
+from mednca_bench.results.plot_heatmap import delta_heatmap
+from mednca_bench.results.plot_ranks import rank_intervals
+from mednca_bench.results.plot_risk import risk_coverage
+from mednca_bench.results.plot_slopes import paired_slopes
 from mednca_bench.results.store import Store
+from mednca_bench.results.table import Table
 
-NAMES = ("severity_curves", "delta_dice", "dice_parameters", "examples")
+NAMES = (
+    "severity_curves",
+    "delta_dice",
+    "slopes",
+    "ranks",
+    "dice_parameters",
+    "dice_latency",
+    "risk_coverage",
+    "equivariance",
+    "cases",
+    "examples",
+)
+
+
+def made_tables(models: tuple[str, ...]) -> dict[str, Table]:
+    """The tables that other parts of the package build, with made numbers."""
+    scope = {"task": "Task04_Hippocampus", "split": "val", "phantom": True}
+    each = [{**scope, "model": model, "number": place} for place, model in enumerate(models, start=1)]
+    schemes = ("aggregate-then-rank", "rank-then-aggregate")
+    bars = {"rank_low": 1.0, "rank_high": 2.0}
+    ranks = [{**row, **bars, "scheme": scheme, "rank": row["number"]} for row in each for scheme in schemes]
+    covered = np.linspace(0.1, 1, 10)
+    risks = [{**row, "score": "NQM", "coverage": c, "risk": 0.1 * c * row["number"]} for row in each for c in covered]
+    moved = [
+        {**row, "perturbation": p, "severity": s, "shift_mod4": m, "error_mean": 0.02 * s, "floor_mean": 0.01 * s}
+        for row in each
+        for p, mods in (("shift", (1.0, 3.0, 0.0)), ("rotation", (np.nan,) * 3))
+        for s, m in enumerate(mods, start=1)
+    ]
+    frames = {"ranks": ranks, "risk_coverage": risks, "equivariance": moved}
+    return {name: Table(name, name, pd.DataFrame(rows), pd.DataFrame(rows)) for name, rows in frames.items()}
 
 
 @dataclass(frozen=True)
@@ -32,7 +73,7 @@ class Drawn:
 @pytest.fixture(scope="module")
 def drawn(fake: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     folder: Path = fake.write_run(tmp_path_factory.mktemp("phantom"), cases=6, phantom=True)
-    fake.examples(folder, conditions=7)
+    fake.examples(folder, conditions=7, cases=True)
     figures: dict[str, Any] = {}
     save = plots.save
 
@@ -43,7 +84,7 @@ def drawn(fake: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     before = dict(mpl.rcParams)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plots, "save", keep)
-        written = plots.write(folder)
+        written = plots.write(folder, tables=tables.build(folder) | made_tables(tuple(fake.MODELS)))
     assert dict(mpl.rcParams) == before
     return Drawn(folder, figures, {path.name: path.read_bytes() for path in written})
 
@@ -67,8 +108,8 @@ def out_of_view(axis: Any) -> list[Any]:
 
 
 def test_all_figures_are_whole_and_marked(drawn: Drawn) -> None:
-    assert set(drawn.files) == {f"{name}.{ending}" for name in NAMES for ending in ("png", "svg")}
-    assert all(len(data) > 10_000 for data in drawn.files.values())
+    assert set(drawn.files) == {f"{name}.{ending}" for name in NAMES for ending in ("png", "svg", "json")}
+    assert all(len(data) > 10_000 for name, data in drawn.files.items() if not name.endswith(".json"))
     for figure in drawn.figures.values():
         assert_nothing_is_clipped(figure)
         heading = figure.get_suptitle()
@@ -90,8 +131,9 @@ def test_no_figure_is_left_to_pyplot(drawn: Drawn) -> None:
     assert drawn.figures and plt.get_fignums() == []
 
 
-def test_the_same_run_gives_the_same_bytes(drawn: Drawn) -> None:
-    assert {path.name: path.read_bytes() for path in plots.write(drawn.folder)} == drawn.files
+def test_the_same_run_gives_the_same_bytes(drawn: Drawn, fake: ModuleType) -> None:
+    built = tables.build(drawn.folder) | made_tables(tuple(fake.MODELS))
+    assert {path.name: path.read_bytes() for path in plots.write(drawn.folder, tables=built)} == drawn.files
     assert b"dc:date" not in drawn.files["severity_curves.svg"]
 
 
@@ -132,6 +174,10 @@ def test_figures_without_data_are_skipped_with_a_reason(
     for reason in (
         "severity_curves is not drawn: the run has no robustness_by_severity table",
         "dice_parameters is not drawn: no model's number of parameters is known",
+        "dice_latency is not drawn: no model was timed",
+        "slopes is not drawn: the run has no subjects table",
+        "ranks is not drawn: the run has no ranks table",
+        "cases is not drawn",
         "examples is not drawn",
     ):
         assert reason in caplog.text
@@ -140,7 +186,7 @@ def test_figures_without_data_are_skipped_with_a_reason(
 def test_parameters_may_come_from_run_json_and_recipes_share_them(tmp_path: Path, fake: ModuleType) -> None:
     Store(tmp_path).append([fake.record(0.9, recipe="quick"), fake.record(0.8, recipe="paper")])
     write_text(tmp_path / "run.json", '{"models": [{"model": "med-nca", "parameters": 70016}]}')
-    assert [path.name for path in plots.write(tmp_path)] == ["dice_parameters.png", "dice_parameters.svg"]
+    assert [path.name for path in plots.write(tmp_path)] == [f"dice_parameters.{end}" for end in ("png", "svg", "json")]
 
 
 def test_no_complete_case_leaves_the_heat_map_out(
@@ -175,10 +221,94 @@ def test_names_of_neighbours_do_not_overlap() -> None:
         }
     )
     with style.styled():
-        figure = dice_against_parameters(table, looks=style.looks(table["model"]))
+        looks = style.looks(table["model"])
+        figure = dice_against_cost(table, cost="parameters", words="trainable parameters", looks=looks)
         figure.draw_without_rendering()
         boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert not any(a.overlaps(b) for place, a in enumerate(boxes) for b in boxes[:place])
+
+
+def test_the_pareto_front_are_the_models_that_none_beats_in_both() -> None:
+    dice = {"cheap": (1.0, 0.7), "twin": (1.0, 0.7), "beaten": (2.0, 0.6), "dear": (3.0, 0.9), "no better": (4.0, 0.9)}
+    table = pd.DataFrame(
+        [{"model": m, "cost": c, "dice_mean": d, "dice_low": d, "dice_high": d} for m, (c, d) in dice.items()]
+    )
+    front = {point.model for point in plot_cost.pareto(plot_cost._points(table, "cost"))}
+    assert front == {"cheap", "twin", "dear"}
+
+
+def test_latencies_of_one_setting_are_compared(drawn: Drawn) -> None:
+    (ax,) = drawn.figures["dice_latency"].axes
+    assert ax.get_xlabel() == "ms per slice of 64 × 64, 2 threads (log scale)"
+
+
+def test_a_sidecar_names_and_hashes_what_is_behind_its_figure(drawn: Drawn, fake: ModuleType) -> None:
+    about = json.loads(drawn.files["slopes.json"])
+    table = tables.build(drawn.folder)["subjects"]
+    assert about["source"] == "tables/subjects.csv"
+    assert about["source_sha256"] == hashlib.sha256(table.csv().encode()).hexdigest()
+    keys = sorted((record["key"], record["label"]) for record in Store(drawn.folder).load(["key"]).to_dict("records"))
+    assert about["records"] == len(keys)
+    lines = "".join(f"{key} {label}\n" for key, label in keys)
+    assert about["records_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
+    assert (about["suite"], about["command"]) == ("robustness-v1", "mednca-bench run --suite robustness")
+    assert about["mednca_bench"] == mednca_bench.__version__ and about["marks"] == ["PHANTOM DATA – not real MRI"]
+    examples = json.loads(drawn.files["examples.json"])
+    assert examples["source_sha256"] == hashlib.sha256((drawn.folder / "examples.npz").read_bytes()).hexdigest()
+    assert all(json.loads(drawn.files[f"{name}.json"])["alt"].strip() for name in NAMES)
+
+
+def test_a_slope_is_a_subject(drawn: Drawn) -> None:
+    table = tables.build(drawn.folder)["subjects"].frame
+    panels = {ax.get_title(): ax for ax in drawn.figures["slopes"].axes}
+    mine = table[(table["model"] == "med-nca") & (table["kind"] == "acquisition")]
+    lines = [list(line.get_ydata()) for line in panels["med-nca"].lines]
+    assert all([row.clean, row.dice] in lines for row in mine.itertuples())
+    assert [mine["clean"].mean(), mine["dice"].mean()] in lines
+
+
+def test_eight_models_and_sixteen_families_still_read() -> None:
+    models = [f"some-model-{number}" for number in range(8)]
+    looks = style.looks(models)
+    families = [("acquisition" if n < 10 else "grid", f"a-long-family-{n}") for n in range(16)]
+    scores = {"dice_mean": 0.8, "dice_low": 0.7, "dice_high": 0.9, "delta_mean": -0.123}
+    rows = [{"model": m, "kind": k, "perturbation": f, **scores} for m in models for k, f in families]
+    curves = pd.DataFrame([{**row, "severity": severity} for row in rows for severity in range(6)])
+    kinds = ("acquisition", "grid")
+    pairs = pd.DataFrame([{"model": m, "kind": k, "clean": 0.9, "dice": 0.5} for m in models for k in kinds])
+    table = made_tables(tuple(models))
+    with style.styled():
+        for figure in (
+            delta_heatmap(pd.DataFrame(rows)),
+            plot_curves.severity_curves(curves, looks=looks, severities={}),
+            paired_slopes(pairs, looks=looks),
+            rank_intervals(table["ranks"].frame, looks=looks),
+            risk_coverage(table["risk_coverage"].frame, looks=looks),
+            equivariance_error(table["equivariance"].frame, looks=looks),
+        ):
+            style.title(figure, "What is shown", "Task04_Hippocampus, split: val", ())
+            assert_nothing_is_clipped(figure)
+            for ax in figure.axes:
+                if ax.get_label() == style.FILLED:
+                    boxes = [text.get_window_extent() for text in ax.texts]
+                    assert len(boxes) == 128
+                    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+@pytest.mark.parametrize("damage", ["missing", "shape"])
+def test_damaged_cases_are_named(tmp_path: Path, fake: ModuleType, damage: str) -> None:
+    assert read_cases(tmp_path) is None
+    assert read_cases(fake.examples(tmp_path).parent) is None
+    path = fake.examples(tmp_path, cases=True)
+    with np.load(path) as file:
+        arrays = dict(file)
+    if damage == "missing":
+        del arrays["case_truth"]
+    else:
+        arrays["case_truth"] = arrays["case_truth"][:1]
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=f"{path}.*delete it; the next run makes it again"):
+        read_cases(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "missing", "shape"])
