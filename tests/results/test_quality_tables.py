@@ -69,7 +69,8 @@ def test_models_families_and_scores_have_rows(built) -> None:
 
 def test_a_perfect_score_has_no_excess_and_an_inverted_one_foresees_nothing(built) -> None:
     for row in built[0].itertuples(index=False):
-        assert row.failures and row.reason == ""
+        assert row.failures and math.isnan(row.auroc_low), "no resample can differ"
+        assert row.reason == f"failures all score {'higher' if row.score == 'nqm' else 'lower'}: no interval of AUROC"
         assert row.aurc == pytest.approx(row.aurc_optimal + row.excess)
         if row.score == "nqm":
             assert row.excess == pytest.approx(0, abs=1e-12) and row.auroc == 1
