@@ -12,7 +12,7 @@ SIGNIFICANT_DIGITS: Final = 6
 """Of floats in CSV files."""
 
 
-_WORDS: Final = ("Model", "Label", "Perturbation")
+_WORDS: Final = ("Model", "Label", "Perturbation", "Score", "Remark")
 """Columns set flush left; numbers are set flush right."""
 
 
