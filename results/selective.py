@@ -81,7 +81,7 @@ def aurc(size: Reals, risk: Reals) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> float(aurc(np.ones(3), np.array([0.0, 0.5, 1.0])))  # selective risks 0, 0.25, 0.5
+        >>> round(float(aurc(np.ones(3), np.array([0.0, 0.5, 1.0]))), 6)  # selective risks 0, 0.25, 0.5
         0.25
     """
     after = np.cumsum(size, axis=-1)

@@ -15,7 +15,7 @@ SIGNIFICANT_DIGITS: Final = 6
 
 WORDS: Final = (
     "Model", "Label", "Perturbation", "Kind", "Subject", "Engine",
-    "Family", "Against", "Condition", "Metric", "Significant", "Flips",
+    "Family", "Against", "Condition", "Metric", "Significant", "Flips", "Score", "Remark",
 )  # fmt: skip
 """Columns set flush left; numbers are set flush right."""
 

@@ -9,6 +9,7 @@ the clean ones on both grids.
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -118,12 +119,15 @@ def _summary(answers: "pd.DataFrame", score: str) -> dict[str, Any]:
             "excess": area - optimal,
             "auroc": float(auroc(sorted_.size, sorted_.failed)),
         }
+        if found["auroc"] in (0, 1):  # no resample can differ, which is no proof that no other sample would
+            limits = replace(limits, auroc=(np.nan, np.nan))
         for name, (low, high) in (("aurc", limits.aurc), ("excess", limits.excess), ("auroc", limits.auroc)):
             found |= {f"{name}_low": low, f"{name}_high": high}
-    return who | found | {"reason": _reason(answers, failures)}
+    return who | found | {"reason": _reason(answers, failures, auroc=found["auroc"])}
 
 
-def _reason(answers: "pd.DataFrame", failures: int) -> str:
+def _reason(answers: "pd.DataFrame", failures: int, *, auroc: float) -> str:
+    """Why a number is missing; nothing if all are there."""
     successes = len(answers) - failures
     if not len(answers):
         return "no answer with a defined Dice and score"
@@ -134,6 +138,8 @@ def _reason(answers: "pd.DataFrame", failures: int) -> str:
     if min(failures, successes) < ENOUGH:
         few = count_of(failures, "failure") if failures < ENOUGH else count_of(successes, "success", "successes")
         return f"only {few}: no interval of AUROC"
+    if auroc in (0, 1):
+        return f"failures all score {'higher' if auroc else 'lower'}: no interval of AUROC"
     alone = [
         word for word, flag in (("failures", True), ("successes", False))
         if answers.loc[answers["failure"] == flag, "group"].nunique() < 2

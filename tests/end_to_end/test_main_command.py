@@ -11,7 +11,7 @@ from mednca_bench.results.record import COLUMNS
 from mednca_bench.results.store import Store, load_units
 
 MARK = "PHANTOM DATA"
-TABLES = ("accuracy", "robustness_summary", "robustness_by_severity", "data")
+TABLES = ("accuracy", "robustness_summary", "robustness_by_severity", "quality", "data")
 PLOTS = ("severity_curves", "delta_dice", "dice_parameters", "examples")
 
 
@@ -38,6 +38,7 @@ def test_every_file_is_there(home, done):
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     expected = {"run.json", "units.parquet", "examples.npz"}
     expected |= {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md")}
+    expected.add("tables/risk_coverage.csv")
     expected |= {f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")}
     assert expected <= names
     assert {name.split("/")[0] for name in names - expected} == {"records"}
@@ -70,7 +71,9 @@ def test_the_machine_code_and_command_are_recorded(home, done, command):
     assert found["command"] == "mednca-bench " + " ".join(command)
     assert found["cases_on_disk"]["train"] == "24 of 24" and len(found["cases"]) == 1
     assert {model["model"]: model["parameters"] for model in found["models"]}["med-nca-16"] == 25_920
-    assert found["versions"] and found["machine"] and found["seeds"] == {"train": [0], "draws": 1, "fire": 1}
+    assert (
+        found["versions"] and found["machine"] and found["seeds"] == {"train": [0], "draws": 1, "fire": 1, "passes": 1}
+    )
 
 
 def test_the_same_command_again_computes_nothing(home, done, command):
