@@ -13,18 +13,19 @@ from mednca_bench.models.base import FireKey
 from tests.models.export.c_library import (
     CASE,
     COMPILERS,
+    SANITISERS,
     STRICT,
     assert_same_answer,
     compiled,
     compiler,
     image_of,
     nca,
+    require_sanitisers,
     torch_logits,
     write,
 )
 
 SMALL = {"channels": 6, "hidden": 9, "steps": 3}
-SANITISERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def program(folder: Path) -> Path:
     """With sanitisers, so that every test of the program is one of its memory too."""
-    return compiled(folder, *SANITISERS)
+    require_sanitisers("gcc", folder)
+    return compiled(folder, *SANITISERS, cc="gcc")
 
 
 def run(program: Path, *words: object) -> subprocess.CompletedProcess[str]:
@@ -58,6 +60,7 @@ def test_strict_c99_without_a_warning(cc: str, kind: str, tmp_path: Path) -> Non
     wide = {"in_channels": 2, "out_channels": 2, "fire_rate": 1.0, "scale": 1, "kernel_size": 5}
     model = nca(**SMALL | (wide if kind == "wide" else {}))
     write(model, tmp_path, weight_type="int8" if kind == "int8" else "float32")
+    require_sanitisers(cc, tmp_path)
     program = compiled(tmp_path, *SANITISERS, "-Wconversion", "-Wshadow", cc=cc)
     if kind == "float32":
         for flags in (("-O3", "-march=native"), ("-O1", "-DNET_SCALAR")):
