@@ -19,6 +19,7 @@ from mednca_bench.models.med_nca import MedNCA
 
 CASE = "00112233445566778899aabbccddeeff" * 2
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+SANITISERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 COMPILERS = ("gcc", "clang")
 OK, BAD_ARGUMENT, BAD_SIZE, SMALL_ARENA = range(4)
 CANARY = 0xA5
@@ -38,6 +39,14 @@ def compiler(name: str = "") -> str:
     if found is None:
         pytest.skip(f"{name or 'no C compiler'} is not installed" if name else "no C compiler is installed")
     return found
+
+
+def require_sanitisers(cc: str, folder: Path) -> None:
+    """Skip the test where a compiler comes without the libraries of its sanitisers, as Debian's clang may."""
+    (folder / "empty.c").write_text("int main(void) { return 0; }\n")
+    command = [compiler(cc), *SANITISERS, "empty.c", "-o", "empty"]
+    if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode:
+        pytest.skip(f"{cc}: the libraries of its sanitisers are not installed")
 
 
 def nca(name: str = "med-nca-16", **options: object) -> MedNCA:
