@@ -139,9 +139,10 @@ def problems(table: pd.DataFrame) -> list[str]:
     """What keeps a table from being calibrated: severities off their target, and families that do not grow."""
     found = []
     for (name, version), rows in table.groupby(["perturbation", "version"], sort=False):
-        for row in rows[rows["target"].notna() & ~rows["saturated"]].itertuples():
-            if not abs(row.off) <= TOLERANCE:
-                found.append(f"{name} v{version}, severity {row.severity}: NRMSE {row.nrmse:.3f}, not {row.target:g}")
+        aimed = rows[rows["target"].notna() & ~rows["saturated"]]
+        for severity, error, target in zip(aimed["severity"], aimed["nrmse"], aimed["target"], strict=True):
+            if not abs(error / target - 1) <= TOLERANCE:
+                found.append(f"{name} v{version}, severity {severity}: NRMSE {error:.3f}, not {target:g}")
         if not (np.diff(rows.sort_values("severity")["nrmse"], prepend=0) > 0).all():
             found.append(f"{name} v{version}: the NRMSE does not grow with severity")
     return found

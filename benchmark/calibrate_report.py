@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..results.atomic import write_text
 from ..results.run_info import PHANTOM
@@ -87,16 +87,17 @@ def _curves(ax: Axes, rows: pd.DataFrame, column: str) -> None:
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
+    rows: list[Any] = list(table.itertuples(index=False))
     return pd.DataFrame(
         {
             "Perturbation": row.perturbation,
             "Version": row.version,
             "Severity": row.severity,
-            "Magnitude": f"{row.magnitude:g} {row.unit}" if isinstance(row.magnitude, int | float) else row.magnitude,
+            "Magnitude": f"{row.magnitude} {row.unit}",
             "NRMSE": f"{row.nrmse:.3f} ± {row.nrmse_sd:.3f}",
             "Target": number(row.target, 1) + (" (saturated)" if row.saturated else ""),
-            "Off": f"{row.off:+.0%}" if row.off == row.off else number(row.off, 0),
+            "Off, %": number(100 * row.off, 0, sign=True),
             "SSIM": f"{row.ssim:.3f} ± {row.ssim_sd:.3f}",
         }
-        for row in table.itertuples(index=False)
+        for row in rows
     )

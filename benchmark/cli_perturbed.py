@@ -140,7 +140,7 @@ def corrupt(labels: str, draws: int, limit: int | None, out: Path, **given: Any)
     `mednca-bench score --predictions PREDICTIONS --manifest DIR/manifest.json`.
     """
     from .condition import conditions
-    from .corrupt import FRESH, write
+    from .corrupt import FRESH, Source, write
     from .errors import UsageProblem
     from .provenance import command_line
     from .recipe import recipe_for
@@ -155,8 +155,8 @@ def corrupt(labels: str, draws: int, limit: int | None, out: Path, **given: Any)
     recipe = recipe_for(request.recipe, request.models[0]).preprocess(request.labels)
     chosen = conditions(request.suite, only=request.perturbations, draws=draws)
     cases = _cases(task, request, limit=limit)
-    where = {"task": task, "part": request.part, "suite": request.suite, "command": command_line()}
-    click.echo(str(write(out, cases, chosen, recipe, **where)))
+    source = Source(task=task, part=request.part, suite=request.suite, command=command_line())
+    click.echo(str(write(out, cases, chosen, recipe, source=source)))
 
 
 @click.command()

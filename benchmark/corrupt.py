@@ -64,6 +64,16 @@ class Exported:
     map: dict[str, Any] | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What an export is made from: the task, the part of its split, the suite, and the command as typed."""
+
+    task: Task
+    part: str
+    suite: Suite
+    command: str
+
+
 def identifier(case: str, condition: Condition) -> str:
     """The file name of a condition of a case.
 
@@ -80,7 +90,8 @@ def exported(case: Case, condition: Condition, recipe: Preprocess, labels: dict[
     masks = label_masks(np.asarray(case.label), labels, recipe)
     if condition.grid == "model":
         return _on_model_grid(case, condition, recipe, masks)
-    image, parameters = np.asarray(case.image), {}
+    image: NDArray[np.float32] = np.asarray(case.image)
+    parameters: dict[str, Any] = {}
     if condition.severity:
         image, parameters = _corrupted(case, condition)
     return Exported(
@@ -145,16 +156,14 @@ def write(
     conditions: Sequence[Condition],
     recipe: Preprocess,
     *,
-    task: Task,
-    part: str,
-    suite: Suite,
-    command: str,
+    source: Source,
 ) -> Path:
     """Write every condition of every case, and last the manifest.
 
     Returns:
         The manifest.
     """
+    task = source.task
     names = label_names(task.labels, recipe)
     entries = []
     with progress("writing corrupted cases", total=len(cases) * len(conditions)) as meter:
@@ -165,11 +174,11 @@ def write(
     manifest = {
         "format": FORMAT,
         "mednca_bench": __version__,
-        "command": command,
-        "suite": suite.name,
+        "command": source.command,
+        "suite": source.suite.name,
         "task": task.name,
         "phantom": task.phantom,
-        "split": part,
+        "split": source.part,
         "split_sha256": task.split.sha256,
         "preprocess": asdict(recipe),
         "labels": {str(number): name for number, name in enumerate(names, start=1)},

@@ -57,5 +57,4 @@ def in_image(grid_map: GridMap, size: tuple[int, int]) -> NDArray[np.bool_]:
     """
     at = grid_map(np.moveaxis(np.indices(size, dtype=np.float64), 0, -1))
     slack = 1e-9  # rounding must not push a pixel on the border out
-    inside: NDArray[np.bool_] = ((at >= -0.5 - slack) & (at <= np.array(size) - 0.5 + slack)).all(axis=-1)
-    return inside
+    return np.asarray(((at >= -0.5 - slack) & (at <= np.array(size) - 0.5 + slack)).all(axis=-1))

@@ -43,7 +43,7 @@ class DropOut(AcquisitionPerturbation):
             square = square + np.expand_dims(((at - place) * 5) ** 2, tuple({0, 1, 2} - {axis}))
         low = np.minimum(image.min(axis=(1, 2, 3), keepdims=True), 0)
         kept = (1 - params["depth"] * np.exp(-square / 2)).astype(np.float32)
-        return ((image - low) * kept + low).astype(np.float32)
+        return np.asarray((image - low) * kept + low, dtype=np.float32)
 
 
 register(DropOut())

@@ -69,8 +69,7 @@ def _each(perturbation: GridPerturbation, *, draws: int) -> list[tuple[int, Para
 
 def _within(points: NDArray[np.float64], margin: float) -> NDArray[np.bool_]:
     """Which points (..., 2) keep that distance from the outermost pixel centres."""
-    within: NDArray[np.bool_] = ((points >= margin) & (points <= np.array(SHAPE) - 1 - margin)).all(axis=-1)
-    return within
+    return np.asarray(((points >= margin) & (points <= np.array(SHAPE) - 1 - margin)).all(axis=-1))
 
 
 def _pixels() -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from .estimates import MACRO, macro, over_passes, summarise
 from .pairs import paired
 from .scored import Scope, common, ledger, scopes
 from .statistics import small_sample_warning
-from .table import MISSING, Table, count_of, estimate, number
+from .table import Table, count_of, estimate, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,7 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
             "Perturbation": row.perturbation,
             "Severity": row.severity,
             **({"Label": row.label} if labels else {}),
-            "Shift mod 4": MISSING if math.isnan(row.shift_mod4) else int(row.shift_mod4),
+            "Shift mod 4": number(row.shift_mod4, 0),
             "Cases": row.cases,
             "Error": estimate(row.error_mean, row.error_low, row.error_high, 3),
             "Floor": number(row.floor_mean, 3),

@@ -71,9 +71,9 @@ def test_torchio_fills_the_same_lines_and_keeps_the_real_part(torchio: ModuleTyp
     transform = Given(degrees=np.zeros((2, 3)), translation=np.zeros((2, 3)), times=times, image_interpolation="linear")
     theirs = transform.add_artifact(None, [None] * 3, times, "linear").numpy()[:, :, :length].transpose(0, 2, 1)
     complex_image = _mixed(positions, axis=2, before=before, after=after)[0]
-    np.testing.assert_allclose(theirs, np.roll(complex_image.real, 0), rtol=1e-4, atol=0.05)
+    np.testing.assert_allclose(theirs, complex_image.real, rtol=1e-4, atol=0.05)
     ours = Motion().apply(image, params=params)[0]
-    assert np.abs(ours - theirs).max() > 1 and (ours >= np.abs(theirs) - 0.05).all()
+    assert np.abs(ours - theirs).max() > 0.3 and (ours >= np.abs(theirs) - 0.05).all()
 
 
 def test_on_purpose_a_single_slice_shows_an_artefact_unlike_torchios(torchio: ModuleType) -> None:
