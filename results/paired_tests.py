@@ -123,8 +123,8 @@ def detectable_difference(sd: float, subjects: int, *, tests: int, alpha: float 
 def _detectable(subjects: int, alpha: float) -> float:
     """In standard deviations.
 
-    The power of the noncentral t, as the mean over quantiles of the standard error's chi distribution: scipy's own gives
-    NaN at the large critical values of few subjects and many tests.
+    The power of the noncentral t, as the mean over quantiles of the standard error's chi distribution: scipy's own
+    gives NaN at the large critical values of few subjects and many tests.
     """
     from scipy.optimize import brentq
     from scipy.special import gammaincinv, ndtr, stdtrit
