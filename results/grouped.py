@@ -5,7 +5,7 @@ is most of a table's time.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
-Codes = npt.NDArray[np.int64]
+Codes: TypeAlias = npt.NDArray[np.int64]
 _LARGEST: Final = 2**62
 
 
@@ -31,8 +31,8 @@ def codes(frame: "pd.DataFrame", by: Sequence[str]) -> tuple[Codes, int]:
     for name in by:
         one, many = _column(frame[name])
         if size * max(many, 1) > _LARGEST:  # make room: only the numbers in use count
-            used, number = np.unique(number, return_inverse=True)
-            size = used.size
+            used, place = np.unique(number, return_inverse=True)
+            number, size = place.astype(np.int64), used.size
         number, size = number * many + one, size * max(many, 1)
     return number, size
 
@@ -91,5 +91,6 @@ def distinct_per_group(frame: "pd.DataFrame", by: Sequence[str], name: str) -> t
     group, _ = codes(frame, by)
     found, place = np.unique(group, return_inverse=True)
     one, many = _column(frame[name])
-    pairs = np.unique(place.astype(np.int64) * max(many, 1) + one)
-    return place, np.bincount(pairs // max(many, 1), minlength=found.size)
+    owner = place.astype(np.int64)
+    pairs = np.unique(owner * max(many, 1) + one)
+    return owner, np.bincount(pairs // max(many, 1), minlength=found.size).astype(np.int64)

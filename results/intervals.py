@@ -5,7 +5,7 @@
 - `t`: the estimate ± the t quantile with n - 1 degrees of freedom times the standard error of a ratio of sums over
   subjects (linearised). Resamples of few subjects vary too little; this needs none.
 
-`rule`: `t` below 50 subjects, where it was measured to hold the truth most often of the three (docs/statistics.md),
+Tables use `t` below 50 subjects, where it was measured to hold the truth most often of the three (docs/statistics.md),
 `bca` from there on.
 """
 
@@ -19,16 +19,6 @@ from .statistics import ENOUGH_SUBJECTS, LEVEL, Resamples, interval, resamples_o
 from .surface import Reals
 
 Method = Literal["percentile", "bca", "t"]
-
-
-def rule(subjects: int) -> Method:
-    """The method that tables use for this many subjects.
-
-    Example:
-        >>> rule(49), rule(50)
-        ('t', 'bca')
-    """
-    return "t" if subjects < ENOUGH_SUBJECTS else "bca"
 
 
 def mean_intervals(
@@ -46,7 +36,7 @@ def mean_intervals(
         sums: (subjects, statistics) sum over the cases of each subject.
         counts: (subjects, statistics) number of cases of each subject, 0 where it has none.
         averaged: one interval, of the mean over the statistics (a mean over labels), subjects resampled together.
-        method: by `rule` and each statistic's own number of subjects when None.
+        method: `t` below `ENOUGH_SUBJECTS`, `bca` from there on, by each statistic's own subjects, when None.
         level: of confidence.
         resamples: of the subjects; the shared ones of this many subjects when None.
 

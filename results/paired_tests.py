@@ -121,10 +121,17 @@ def detectable_difference(sd: float, subjects: int, *, tests: int, alpha: float 
 
 @lru_cache(maxsize=1024)
 def _detectable(subjects: int, alpha: float) -> float:
-    """In standard deviations, by the noncentral t distribution."""
-    from scipy.optimize import brentq
-    from scipy.special import nctdtr, stdtrit
+    """In standard deviations.
 
-    critical = stdtrit(subjects - 1, 1 - alpha / 2)
-    shift = brentq(lambda delta: 1 - nctdtr(subjects - 1, delta, critical) - POWER, 0, critical + 40)
+    The power of the noncentral t, as the mean over quantiles of the standard error's chi distribution: scipy's own
+    gives NaN at the large critical values of few subjects and many tests.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import gammaincinv, ndtr, stdtrit
+
+    degrees = subjects - 1
+    critical = stdtrit(degrees, 1 - alpha / 2)
+    middle = (np.arange(4000) + 0.5) / 4000
+    threshold = critical * np.sqrt(2 * gammaincinv(degrees / 2, middle) / degrees)
+    shift = brentq(lambda delta: ndtr(delta - threshold).mean() - POWER, 0, 2 * critical + 5)
     return float(shift / np.sqrt(subjects))

@@ -64,13 +64,16 @@ def _build(rows: "pd.DataFrame", metrics: Sequence[str]) -> "tuple[pd.DataFrame,
     import pandas as pd
 
     clean = rows[rows["severity"] == 0]
-    parts, best, notes = [], [], []
+    parts: list[pd.DataFrame] = []
+    best: list[int] = []
+    notes: list[str] = []
     for scope, mine in scopes(clean):
         native = mine[mine["grid"] == "native"]
         if not native.empty:
             part, words = _scope(scope, metrics, native=native, model=mine[mine["grid"] == "model"])
             if "dice" in metrics:
-                best += [row + sum(map(len, parts)) for row in _supported(part, clean_family(mine))]
+                above = sum(len(earlier) for earlier in parts)
+                best += [row + above for row in _supported(part, clean_family(mine))]
             parts.append(part)
             notes += words
     return (pd.concat(parts, ignore_index=True), best, tuple(dict.fromkeys(notes))) if parts else None

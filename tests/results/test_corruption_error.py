@@ -69,6 +69,39 @@ def test_labels_are_averaged_before_the_ratio(fake: ModuleType) -> None:
     assert found == pytest.approx({"one": 0.5, "two": 0.8, "macro mean": 2 / 3})
 
 
+@pytest.mark.parametrize("clean_name", ["noise", "clean"])
+def test_relative_ce_by_hand(fake: ModuleType, clean_name: str) -> None:
+    """Noise takes 0.1 from the model and 0.2 from the reference, whose clean rows may stand under either name."""
+    other = reference({"noise": 0.6})
+    start = other["severity"] == 0
+    other = other.assign(dice=other["dice"].where(~start, 0.8))
+    other["perturbation"] = other["perturbation"].where(~start, clean_name)
+    table = tables.robustness_summary(run(fake, {"noise": 0.8}), references={"r": other})
+    assert table is not None
+    assert table.frame["relative_ce"].tolist() == pytest.approx([0.5])
+    assert not any("unstable" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(("clean", "expected"), [(0.605, 0.1 / 0.005), (0.6, math.nan), (0.5, math.nan)])
+def test_a_reference_that_hardly_loses_anything_is_called_unstable(
+    fake: ModuleType, clean: float, expected: float
+) -> None:
+    other = reference({"noise": 0.6})
+    other["dice"] = other["dice"].where(other["severity"] > 0, clean)
+    table = tables.robustness_summary(run(fake, {"noise": 0.8}), references={"r": other})
+    assert table is not None
+    assert table.frame["relative_ce"].tolist() == pytest.approx([expected], nan_ok=True)
+    assert any("unstable" in note and "noise" in note for note in table.notes)
+
+
+def test_a_reference_without_clean_scores_has_a_ce_and_no_relative_one(fake: ModuleType) -> None:
+    other = reference({"noise": 0.6})
+    table = tables.robustness_summary(run(fake, {"noise": 0.8}), references={"r": other[other["severity"] > 0]})
+    assert table is not None
+    assert table.frame["ce"].tolist() == pytest.approx([0.5]) and table.frame["relative_ce"].isna().all()
+    assert "Relative CE: undefined, r has no clean scores of these cases." in table.notes
+
+
 @pytest.mark.parametrize(
     "other",
     [{"cases": "a"}, {"split": "test"}, {"perturbation_version": 2}, {"label": "anterior"}],

@@ -69,6 +69,17 @@ def test_nine_subjects_and_thirty_comparisons_cannot_show_anything() -> None:
     assert can_be_significant([9, 30]).all() and can_be_significant([2, 30]).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("subjects", [5, 20, 100])
+def test_power_is_that_of_the_noncentral_t(subjects: int) -> None:
+    shift = detectable_difference(1.0, subjects, tests=1) * math.sqrt(subjects)
+    critical = stats.t.ppf(0.975, subjects - 1)
+    assert stats.nct.sf(critical, subjects - 1, shift) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_two_subjects_and_many_tests_have_a_detectable_difference_too() -> None:
+    assert detectable_difference(1.0, 2, tests=1000) > detectable_difference(1.0, 3, tests=1000) > 1
+
+
 def test_the_detectable_difference_is_detected_with_power_080() -> None:
     rng = np.random.default_rng(0)
     difference = detectable_difference(0.04, 15, tests=5)

@@ -363,7 +363,7 @@ def test_cells_to_be_emphasised_are_bold_in_their_own_section() -> None:
     scope = {"task": ["a", "b"], "split": ["val", "val"], "phantom": [False, False]}
     shown = pd.DataFrame({"Model": ["one", "two"], "Dice": ["0.9", "0.8|"]})
     text = Table("x", "X", pd.DataFrame(scope), shown, strong=frozenset({(1, "Dice")})).markdown()
-    assert "| **0.8\\|** |" in text and "| 0.9 |" in text
+    assert "| **0.8\\|** |" in text and "  0.9 |" in text
     assert text.index("## b") < text.index("**")
     with pytest.raises(ValueError, match="table x: no cell 'Dice' in row 2"):
         Table("x", "X", pd.DataFrame(scope), shown, strong=frozenset({(2, "Dice")}))
