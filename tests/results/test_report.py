@@ -15,7 +15,7 @@ from mednca_bench.results.atomic import write_text
 from mednca_bench.results.report.summary import chapters, warnings
 from mednca_bench.results.store import Store
 
-HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>{{7*7}}'\"&"
+HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>{{7*7}}$\\bad{$'\"&"
 
 
 @pytest.fixture(scope="module")
