@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mednca_bench.results import plots, report, tables
+from mednca_bench.results import drawings, plots, report, tables
 from mednca_bench.results.atomic import write_text
 from mednca_bench.results.report.summary import chapters, warnings
 from mednca_bench.results.store import Store
@@ -161,8 +161,11 @@ def test_it_is_one_small_file_and_the_same_each_time(page: Path) -> None:
     assert report.write(page.parent) == page and page.read_bytes() == before
 
 
-def test_a_figure_of_other_tables_is_left_out(fake: ModuleType, tmp_path: Path) -> None:
+def test_a_figure_of_other_tables_is_left_out(
+    fake: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake.write_run(tmp_path, cases=4)
+    monkeypatch.setattr(drawings, "KINDS", drawings.KINDS[:1])  # one is enough, all take seconds
     plots.write(tmp_path)
     assert 'id="figure-severity_curves"' in report.write(tmp_path).read_text()
     Store(tmp_path).append([fake.score(unit) for unit in fake.units(cases=5) if unit["case"].endswith("004")])
