@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,10 +10,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mednca_bench.results import drawings, plots, report, tables
 from mednca_bench.results.atomic import write_text
+from mednca_bench.results.report import figures
 from mednca_bench.results.report.summary import chapters, warnings
 from mednca_bench.results.store import Store
 
@@ -172,6 +176,16 @@ def test_a_figure_of_other_tables_is_left_out(
     (tmp_path / "units.parquet").unlink()
     text = report.write(tmp_path).read_text()
     assert 'id="figure-severity_curves"' not in text and 'id="table-robustness_by_severity"' in text
+
+
+def test_large_pictures_become_small_ones() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (800, 600, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, format="PNG")
+    assert len(buffer.getvalue()) > figures.PNG_BYTES
+    kind, data = figures._compact(buffer.getvalue())
+    assert kind == "jpeg" and len(data) < 400_000 and Image.open(io.BytesIO(data)).size == (300, 400)
+    assert figures._compact(b"small") == ("png", b"small")
 
 
 def test_findings_and_warnings_are_those_of_the_tables(run_folder: Path) -> None:
