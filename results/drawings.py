@@ -1,8 +1,8 @@
 """Which figures a run has: what each is drawn from, what it shows in words, and what it says to who cannot see it."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ from .plot_cases import read_cases, worst_median_best
 from .plot_examples import example_slices, read_examples
 from .run_info import RunInfo
 from .scored import SCOPE, Scope
-from .style import looks
+from .style import looks, plain
 from .table import Table
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterat
     """
     examples = read_examples(folder)
     models = {model for table in tables.values() if "model" in table.frame for model in table.frame["model"]}
-    run = Run(tables, info, looks(models.union(examples.models if examples else ())))
+    names = _names(models.union(examples.models if examples else ()))
+    run = Run(tables, info, names, looks(names.values()))
     for kind in KINDS:
         for scope, rows, name in _parts(tables, kind):
             try:
@@ -66,20 +67,35 @@ def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterat
     yield from _example_drawings(folder, run)
 
 
+def _names(models: Collection[str]) -> dict[str, str]:
+    """Each model's name in figures; those that shortening would make equal are numbered."""
+    shown: dict[str, str] = {}
+    for model in sorted(map(str, models)):
+        name, number = plain(model), 2
+        while name in shown.values():
+            name, number = f"{plain(model)} ({number})", number + 1
+        shown[model] = name
+    return shown
+
+
+def _of(models: Collection[str], run: Run) -> tuple[str, ...]:
+    return tuple(run.names[model] for model in models)
+
+
 def _example_drawings(folder: Path, run: Run) -> Iterator[Drawing]:
     examples, cases, scope = read_examples(folder), read_cases(folder), _examples_scope(run)
     if cases is None:
         _LOG.info("cases is not drawn: %s has no cases in its examples.npz", folder)
     else:
         alt = f"Image slices with contours: the worst, median and best clean case of {', '.join(cases.models)}."
-        figure = worst_median_best(cases, looks=run.looks)
+        figure = worst_median_best(replace(cases, models=_of(cases.models, run)), looks=run.looks)
         yield Drawing("cases", "Worst, median and best clean case of each model", CASES, alt, EXAMPLES, scope, figure)
     if examples is None:
         _LOG.info("examples is not drawn: %s has no examples.npz", folder)
     else:
         alt = f"Image slices of {examples.case} under {', '.join(examples.titles)}, with the contours of truth and of "
         alt += f"{', '.join(examples.models)}."
-        figure = example_slices(examples, looks=run.looks)
+        figure = example_slices(replace(examples, models=_of(examples.models, run)), looks=run.looks)
         yield Drawing("examples", f"One slice of {examples.case}", EXAMPLE_SLICES, alt, EXAMPLES, scope, figure)
 
 

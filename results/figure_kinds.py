@@ -26,11 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """What figures are drawn from."""
+    """What figures are drawn from: tables, run.json, each model's name in figures, and the look of each such name."""
 
     tables: Mapping[str, Table]
     info: RunInfo
+    names: Mapping[str, str]
     looks: Mapping[str, Look]
+
+    def named(self, rows: "pd.DataFrame") -> "pd.DataFrame":
+        """The rows under the models' names in figures."""
+        return rows.assign(model=rows["model"].map(dict(self.names)))
 
 
 class NothingToDrawError(Exception):
@@ -59,32 +64,33 @@ class Kind:
 
 
 def _curves(rows: "pd.DataFrame", run: Run) -> "Figure":
-    mine = {model: run.looks[model] for model in sorted(rows["model"].unique())}
-    return severity_curves(rows, looks=mine, severities=run.info.severities)
+    shown = run.named(rows)
+    mine = {model: run.looks[model] for model in sorted(shown["model"].unique())}
+    return severity_curves(shown, looks=mine, severities=run.info.severities)
 
 
 def _heatmap(rows: "pd.DataFrame", run: Run) -> "Figure":
     if rows["delta_mean"].isna().all():
         raise NothingToDrawError("no case was scored at every severity")
-    return delta_heatmap(rows)
+    return delta_heatmap(run.named(rows))
 
 
 def _parameters(rows: "pd.DataFrame", run: Run) -> "Figure":
     known = with_parameters(rows, run.tables.get("efficiency"), run.info)
     if known.empty:
         raise NothingToDrawError("no model's number of parameters is known")
-    return dice_against_cost(known, cost="parameters", words="trainable parameters", looks=run.looks)
+    return dice_against_cost(run.named(known), cost="parameters", words="trainable parameters", looks=run.looks)
 
 
 def _latency(rows: "pd.DataFrame", run: Run) -> "Figure":
     known, words = with_latency(rows, run.tables.get("efficiency"))
     if known.empty:
         raise NothingToDrawError("no model was timed")
-    return dice_against_cost(known, cost="latency", words=words, looks=run.looks)
+    return dice_against_cost(run.named(known), cost="latency", words=words, looks=run.looks)
 
 
 def _sides(rows: "pd.DataFrame", run: Run) -> "Figure":
-    sided = rows.dropna(subset=["image_side", "latency_slice_ms_median"])
+    sided = run.named(rows).dropna(subset=["image_side", "latency_slice_ms_median"])
     if sided.empty:
         raise NothingToDrawError("no square image was timed")
     return latency_against_side(sided, looks=run.looks)
@@ -122,14 +128,14 @@ KINDS: Final = (
         "Each subject's Dice, clean and perturbed",
         "A thin line is one subject: its mean Dice clean, and perturbed over all families of the kind and all "
         "severities above 0. The heavy line is the mean over subjects.",
-        lambda rows, run: paired_slopes(rows, looks=run.looks),
+        lambda rows, run: paired_slopes(run.named(rows), looks=run.looks),
     ),
     Kind(
         "ranks",
         "ranks",
         "Ranks of the models (bars: 95 % over subjects)",
         f"Rank of each model by two schemes; 1 is best. Bars: {_BAND}. Models whose bars overlap are not told apart.",
-        lambda rows, run: rank_intervals(rows, looks=run.looks),
+        lambda rows, run: rank_intervals(run.named(rows), looks=run.looks),
     ),
     Kind(
         "dice_parameters",
@@ -177,7 +183,7 @@ KINDS: Final = (
         "Risk against coverage",
         "Mean loss over the share of cases that a model's quality score trusts most. A score that foresees failure "
         "falls towards the left; a flat line tells nothing.",
-        lambda rows, run: risk_coverage(rows, looks=run.looks),
+        lambda rows, run: risk_coverage(run.named(rows), looks=run.looks),
     ),
     Kind(
         "equivariance",
@@ -185,7 +191,7 @@ KINDS: Final = (
         "Equivariance error",
         "1 - Dice between the answer to the moved image and the moved answer. Dotted: the floor of a stochastic model, "
         "1 - Dice between two fire seeds on the same image. Hollow markers: shifts by no multiple of 4 pixels.",
-        lambda rows, run: equivariance_error(rows, looks=run.looks),
+        lambda rows, run: equivariance_error(run.named(rows), looks=run.looks),
     ),
 )
 CASES: Final = (

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .plot_examples import TRUTH, contour, contour_legend
-from .style import PAGE_WIDTH, Look, new_figure
+from .style import PAGE_WIDTH, Look, new_figure, plain
 from .surface import Mask
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RANKS: Final = ("worst", "median", "best")
-_ID_LENGTH: Final = 20
-"""Characters of a case id above a panel; a longer one loses its middle."""
+_ID_LENGTH: Final = 21
+"""Characters of a case id that fit above a panel."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,10 @@ def worst_median_best(cases: Cases, *, looks: Mapping[str, Look]) -> "Figure":
         for rank, name in enumerate(RANKS):
             ax = axes[place // beside, 3 * (place % beside) + rank]
             _panel(ax, cases, place, rank, looks[model])
-            ax.set_title(f"{name}, Dice {cases.dice[place, rank]:.2f}\n{_short(cases.ids[place][rank])}", fontsize=7)
+            ax.set_title(
+                f"{name}, Dice {cases.dice[place, rank]:.2f}\n{plain(cases.ids[place][rank], limit=_ID_LENGTH)}",
+                fontsize=7,
+            )
         axes[place // beside, 3 * (place % beside)].set_ylabel(model, fontsize=8)
     contour_legend(figure, cases.models, looks)
     return figure
@@ -96,8 +99,3 @@ def _panel(ax: "Axes", cases: Cases, place: int, rank: int, look: Look) -> None:
     contour(ax, cases.prediction[place, rank], colour=look.colour, line="-", edge="white")
     contour(ax, cases.truth[place, rank], colour=TRUTH, line="--", edge="black")
     ax.set(xticks=[], yticks=[])
-
-
-def _short(case: str) -> str:
-    half = (_ID_LENGTH - 1) // 2
-    return case if len(case) <= _ID_LENGTH else f"{case[:half]}…{case[-half:]}"

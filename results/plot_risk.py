@@ -41,6 +41,7 @@ def risk_coverage(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figur
         if place + columns >= len(panels):
             axes[place].set_xlabel("coverage")
     axes[0].set(xlim=(0, 1.02), ylim=(0, None))
+    axes[0].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     figure.legend(
         list(handles.values()),
         list(handles),

@@ -21,6 +21,8 @@ FILLED: Final = "filled"
 
 PAGE_WIDTH: Final = 7.2
 DPI: Final = 200
+NAME_LENGTH: Final = 25
+"""Characters of a model's or a case's name that figures have room for."""
 
 _FIXED: Final = ("med-nca", "unet-small", "unet", "med-nca-16", "segresnet")
 """Models of the package keep their colour in every run; others take the free ones by name."""
@@ -126,6 +128,17 @@ def _stamp(figure: "Figure", marks: tuple[str, ...]) -> None:
             )
 
 
+def plain(text: str, *, limit: int = NAME_LENGTH) -> str:
+    """A name as figures show it: one line, no formula whatever dollars are in it, its middle left out where it is long.
+
+    >>> plain("a_very_long_identifier_of_a_case", limit=15)
+    'a_very_…_a_case'
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    half = (limit - 1) // 2
+    return (line if len(line) <= limit else f"{line[:half]}…{line[-half:]}").replace("$", r"\$")
+
+
 def title(figure: "Figure", what: str, scope: str, marks: tuple[str, ...]) -> None:
     """What is shown, of what data, and the marks in words."""
-    figure.suptitle("\n".join([what, scope, *marks]), linespacing=1.3)
+    figure.suptitle("\n".join([*(plain(line, limit=80) for line in (what, scope)), *marks]), linespacing=1.3)

@@ -21,7 +21,7 @@ SVG_BYTES: Final = 600_000
 """An SVG larger than this is embedded as PNG, so that the page stays small enough to be sent."""
 
 PNG_BYTES: Final = 1_000_000
-"""A PNG larger than this is embedded as JPEG of quality `JPEG_QUALITY`."""
+"""A PNG larger than this is embedded as JPEG of half its resolution and quality `JPEG_QUALITY`."""
 
 JPEG_QUALITY: Final = 80
 
@@ -70,13 +70,13 @@ def pictures(folder: Path, tables: Mapping[str, Table]) -> tuple[Picture, ...]:
 
 
 def _compact(png: bytes) -> tuple[str, bytes]:
-    """The PNG, or a JPEG of it where it is large: image slices are noise to PNG."""
+    """The PNG, or where it is large a JPEG of half its resolution, which is that of a plain screen."""
     if len(png) <= PNG_BYTES:
         return "png", png
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    Image.open(io.BytesIO(png)).convert("RGB").reduce(2).save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return "jpeg", buffer.getvalue()
 
 

@@ -31,7 +31,7 @@ def typed(msd_folder, tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int,
     """Type a command with the small task, model and recipe of tests: exit code, standard output and error."""
     monkeypatch.setenv("MEDNCA_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plots, "write", lambda folder: [])
+    monkeypatch.setattr(plots, "write", lambda folder, **options: [])
     data = msd_folder(10).root
     plugin = Path(__file__).with_name("tiny_plugin.py")
 

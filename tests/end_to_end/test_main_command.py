@@ -11,8 +11,14 @@ from mednca_bench.results.record import COLUMNS
 from mednca_bench.results.store import Store, load_units
 
 MARK = "PHANTOM DATA"
-TABLES = ("accuracy", "robustness_summary", "robustness_by_severity", "quality", "data")
-PLOTS = ("severity_curves", "delta_dice", "dice_parameters", "examples")
+TABLES = (
+    "accuracy", "accuracy_details", "table1", "robustness_summary", "robustness_by_severity", "subjects", "pairwise",
+    "ranks", "rank_conventions", "equivariance", "quality", "data",
+)  # fmt: skip
+PLOTS = (
+    "severity_curves", "delta_dice", "slopes", "ranks", "dice_parameters", "risk_coverage", "equivariance", "cases",
+    "examples",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +42,9 @@ def test_it_succeeds_without_a_warning(done):
 def test_every_file_is_there(home, done):
     folder = home.folder / "main"
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    expected = {"run.json", "units.parquet", "examples.npz"}
-    expected |= {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md")}
-    expected.add("tables/risk_coverage.csv")
-    expected |= {f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg")}
+    expected = {"run.json", "units.parquet", "examples.npz", "report.html", "tables/risk_coverage.csv"}
+    expected |= {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md", "tex", "html")}
+    expected |= {f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg", "json")}
     assert expected <= names
     assert {name.split("/")[0] for name in names - expected} == {"records"}
 
@@ -48,8 +53,10 @@ def test_the_phantom_is_said_on_the_terminal_in_every_table_and_on_every_plot(ho
     folder = home.folder / "main"
     assert MARK in done.stderr and MARK in done.stdout
     assert json.loads((folder / "run.json").read_text())["phantom"] is True
+    assert MARK in (folder / "report.html").read_text()
     for name in TABLES:
-        assert MARK in (folder / f"tables/{name}.md").read_text(), name
+        for kind in ("md", "tex", "html"):
+            assert MARK in (folder / f"tables/{name}.{kind}").read_text(), name
         assert "phantom" in pd.read_csv(folder / f"tables/{name}.csv").to_csv().lower(), name
     for name in PLOTS:
         assert MARK in (folder / f"plots/{name}.svg").read_text(), name  # letters are paths, with the text beside them

@@ -1,5 +1,6 @@
 """The browser in which the report is looked at: the chromium that is installed, offline and with a fresh profile."""
 
+import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,9 @@ def chromium() -> Iterator[Any]:
     if found is None:
         pytest.skip("no chromium on PATH: `apt-get install chromium`, as .ci/run does")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: install the extra `test`")
+    state = random.getstate()
     with api.sync_playwright() as driver:
+        random.setstate(state)  # playwright draws the name of its connection from the global generator
         browser = driver.chromium.launch(executable_path=found, args=_FLAGS)
         yield browser
         browser.close()
