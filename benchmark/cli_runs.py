@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from .progress import say
-from .provenance import command_line
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -46,6 +45,7 @@ def merge(runs: tuple[Path, ...], out: Path) -> None:
     Interrupted and run again it goes on; done twice it changes nothing. Then `mednca-bench report DIR`.
     """
     from ..results.merge import merge as merge_runs
+    from .provenance import command_line
 
     merged = merge_runs(runs, out, command=command_line())
     say(f"{merged.done:,} of {merged.units:,} units are done in {out}; {merged.written} files were written")

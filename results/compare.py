@@ -151,7 +151,7 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame(
         {
             "Model": row.model,
-            "Perturbation": row.perturbation + (f" ({row.grid} grid)" if row.perturbation == "clean" else ""),
+            "Perturbation": f"clean ({row.grid} grid)" if row.kind == "clean" else row.perturbation,
             "Severity": row.severity,
             **({"Label": row.label} if labels else {}),
             "Cases": row.cases,
@@ -165,5 +165,5 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _change(row: Any, metric: str, digits: int) -> str:
-    values = (getattr(row, f"{metric}_change_{part}") for part in ("mean", "low", "high"))
-    return estimate(*values, digits, sign=True)
+    mean, low, high = (getattr(row, f"{metric}_change_{part}") for part in ("mean", "low", "high"))
+    return estimate(mean, low, high, digits, sign=True)

@@ -101,7 +101,7 @@ def _energy(rows: "pd.DataFrame", run: Run) -> "Figure":
     known = rows.iloc[:0] if timed is None else with_energy(rows, timed.frame)
     if known.empty:
         raise NothingToDrawError("no energy was measured")
-    return dice_against_energy(known, looks=run.looks)
+    return dice_against_energy(run.named(known), looks=run.looks)
 
 
 _BAND: Final = "95 % bootstrap intervals over subjects"
@@ -174,7 +174,7 @@ KINDS: Final = (
         "memory_ladder",
         "Largest image under a memory cap",
         "Side of the largest square image that each model segments in a fresh process under a hard limit of memory.",
-        lambda rows, run: ladder_steps(rows, looks=run.looks),
+        lambda rows, run: ladder_steps(run.named(rows), looks=run.looks),
         scored=False,
     ),
     Kind(

@@ -102,7 +102,7 @@ def check_answers(units: "pd.DataFrame", sources: Sequence[Path]) -> None:
     if repeated.empty:
         return
     names = [
-        f"{row.model} {row.case} {row.perturbation} {row.severity} ({row.key[:12]})"
+        f"{row.model} {row.case} {row.perturbation} {row.severity} ({str(row.key)[:12]})"
         for row in repeated.head(2 * _SHOWN).itertuples(index=False)
     ]
     raise ValueError(

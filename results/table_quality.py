@@ -55,15 +55,15 @@ def quality(
     summaries, curves, notes = [], [], list(_LEGEND)
     for scope, rows in scopes(ledger(frame, intended, failed=failed)):
         if (rows["severity"] > 0).any():
-            summary, points, words = _scope(scope, rows)
+            summary, points, more = _scope(scope, rows)
             summaries.append(summary)
             curves.append(points)
-            notes += words
+            notes += more
     if not summaries:
         return ()
     table, points = (pd.concat(parts, ignore_index=True) for parts in (summaries, curves))
-    summary = Table("quality", "Quality under shift", table, _shown(table), tuple(dict.fromkeys(notes)))
-    return summary, Table("risk_coverage", "Risk–coverage curves", points, pd.DataFrame(index=points.index))
+    words = Table("quality", "Quality under shift", table, _shown(table), tuple(dict.fromkeys(notes)))
+    return words, Table("risk_coverage", "Risk–coverage curves", points, pd.DataFrame(index=points.index))
 
 
 def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.DataFrame", list[str]]:
@@ -78,7 +78,8 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.Data
     for (name, label, perturbation), mine in kept.groupby(_ROW, sort=True):
         head = {"model": name, "label": label, "perturbation": perturbation}
         passes = {"passes": int(mine["passes"].iloc[0])}
-        total = tally.loc[(name, label, perturbation), ["scored", "intended", "failed"]].astype(int).to_dict()
+        row = tally.index.get_loc((name, label, perturbation))
+        total = {what: int(tally[what].to_numpy()[row]) for what in ("scored", "intended", "failed")}
         for score in SCORES if passes["passes"] > 1 else SCORES[1:]:
             defined = mine.dropna(subset=["dice", score]).sort_values("key", kind="stable")
             left_out = {"undefined": len(mine) - len(defined)}
@@ -181,7 +182,7 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
         {
             "Model": row.model,
             **({"Label": row.label} if labels else {}),
-            "Score": _TITLES[row.score],
+            "Score": _TITLES[str(row.score)],
             "Perturbation": row.perturbation,
             "n": f"{row.scored}/{row.intended}",
             "Failures": f"{row.failures}/{row.answers}",

@@ -86,7 +86,11 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (("rum",), "unknown command 'rum'; did you mean 'run'? allowed: run, train, score, report, data, list"),
+        (
+            ("rum",),
+            "unknown command 'rum'; did you mean 'run'? allowed: run, train, score, report, compare, merge, export, "
+            "ladder, import-device, data, list",
+        ),
         (("xyzzy",), "unknown command 'xyzzy'; allowed: run,"),
         (("--bogus",), "No such option"),
         (("list", "modles"), "models"),
