@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from .facts import clean, peak_memory_mb
 from .files import Model, planes, read_floats, write_floats
@@ -150,4 +150,4 @@ def read_native(path: Path) -> list[float]:
     return array.array("f", path.read_bytes()).tolist()
 
 
-RUNNERS = {"python": PythonRunner, "c": CRunner}
+RUNNERS: dict[str, Callable[[Model], Any]] = {"python": PythonRunner, "c": CRunner}
