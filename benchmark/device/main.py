@@ -63,7 +63,7 @@ def main(folder: Path, words: Sequence[str] | None = None) -> int:
 
 
 def _rows(model: Model, name: str, given: argparse.Namespace) -> list[dict[str, Any]]:
-    runner = RUNNERS[name](model)  # type: ignore[abstract]
+    runner = RUNNERS[name](model)
     error = runner.check()
     if not error <= TOLERANCE:
         raise Wrong(f"wrong answer: logits differ by up to {error:.3g}, allowed are {TOLERANCE:g}; not timed")
