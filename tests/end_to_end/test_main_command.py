@@ -11,7 +11,7 @@ from mednca_bench.results.record import COLUMNS
 from mednca_bench.results.store import Store, load_units
 
 MARK = "PHANTOM DATA"
-TABLES = ("accuracy", "robustness_summary", "robustness_by_severity", "data")
+TABLES = ("accuracy", "robustness_summary", "robustness_by_severity", "equivariance", "data")
 PLOTS = ("severity_curves", "delta_dice", "dice_parameters", "examples")
 
 
