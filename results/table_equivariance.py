@@ -6,7 +6,6 @@ exact for multiples of 4 alone. The floor of a stochastic model is 1 - Dice(f(x;
 clean image: an error at the floor is no worse than asking twice. The Dice drop is against the truth and stands beside.
 """
 
-import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
