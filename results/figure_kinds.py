@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .by_subject import CLEAN
 from .costs import with_latency, with_parameters
 from .plot_cost import dice_against_cost
 from .plot_curves import severity_curves
@@ -75,6 +76,13 @@ def _heatmap(rows: "pd.DataFrame", run: Run) -> "Figure":
     return delta_heatmap(run.named(rows))
 
 
+def _ranks(rows: "pd.DataFrame", run: Run) -> "Figure":
+    clean = run.named(rows[rows["condition"] == CLEAN])
+    if clean.empty:
+        raise NothingToDrawError("no clean image was scored")
+    return rank_intervals(clean, looks=run.looks)
+
+
 def _parameters(rows: "pd.DataFrame", run: Run) -> "Figure":
     known = with_parameters(rows, run.tables.get("efficiency"), run.info)
     if known.empty:
@@ -134,8 +142,8 @@ KINDS: Final = (
         "ranks",
         "ranks",
         "Ranks of the models (bars: 95 % over subjects)",
-        f"Rank of each model by two schemes; 1 is best. Bars: {_BAND}. Models whose bars overlap are not told apart.",
-        lambda rows, run: rank_intervals(run.named(rows), looks=run.looks),
+        f"Rank of each model on clean images by two schemes; 1 is best. Bars: {_BAND}. Models whose bars overlap are not told apart.",
+        _ranks,
     ),
     Kind(
         "dice_parameters",

@@ -1,7 +1,7 @@
 """Figure: every model's rank with its bootstrap interval, a panel per scheme of ranking; 1 is best."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .style import PAGE_WIDTH, Look, new_figure
 
@@ -11,26 +11,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+SCHEMES: Final = {"aggregate, then rank": "rank", "rank, then aggregate": "case_rank"}
+"""How models are ranked, and the prefix of the columns that hold it."""
+
+
 def rank_intervals(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure":
-    """Draw the ranks of one scope.
+    """Draw the ranks of one scope and condition.
 
     Args:
-        table: rows of `ranks`: model, scheme, rank, rank_low, rank_high; one row per model and scheme. An interval
-            that is NaN is not drawn.
+        table: rows of `ranks`, one per model. An interval that is NaN is not drawn.
         looks: of every model.
     """
-    schemes = sorted(table["scheme"].unique())
-    order = list(table[table["scheme"] == schemes[0]].sort_values(["rank", "model"])["model"])
-    order += sorted(set(table["model"]) - set(order))
-    figure = new_figure(PAGE_WIDTH if len(schemes) > 1 else 4.5, 1.5 + 0.3 * len(order))
-    for ax, scheme in zip(figure.subplots(1, len(schemes), sharey=True, squeeze=False)[0], schemes, strict=True):
-        _panel(ax, table[table["scheme"] == scheme], order, looks)
+    order = list(table.sort_values(["rank", "model"])["model"])
+    figure = new_figure(PAGE_WIDTH, 1.5 + 0.3 * len(order))
+    panels = figure.subplots(1, len(SCHEMES), sharey=True)
+    for ax, (scheme, prefix) in zip(panels, SCHEMES.items(), strict=True):
+        _panel(ax, table, prefix, order, looks)
         ax.set_title(scheme)
     return figure
 
 
-def _panel(ax: "Axes", rows: "pd.DataFrame", order: list[str], looks: Mapping[str, Look]) -> None:
-    columns = (rows[name].astype(float) for name in ("rank", "rank_low", "rank_high"))
+def _panel(ax: "Axes", rows: "pd.DataFrame", prefix: str, order: list[str], looks: Mapping[str, Look]) -> None:
+    columns = (rows[name].astype(float) for name in (prefix, f"{prefix}_low", f"{prefix}_high"))
     for model, rank, low, high in zip(rows["model"], *columns, strict=True):
         look, height = looks[model], order.index(model)
         bars = [[max(0.0, rank - low)], [max(0.0, high - rank)]] if low == low and high == high else None

@@ -53,5 +53,6 @@ def test_damaged_entries_are_named(tmp_path: Path, text: str) -> None:
 
 def test_a_run_of_timings_alone_has_the_table(tmp_path: Path, fake: ModuleType) -> None:
     fake.efficiency(tmp_path)
-    assert [path.name for path in tables.write(tmp_path)] == ["efficiency.csv", "efficiency.md"]
+    names = [f"efficiency.{ending}" for ending in ("csv", "md", "tex", "html")]
+    assert [path.name for path in tables.write(tmp_path)] == names
     assert len(pd.read_csv(tmp_path / "tables" / "efficiency.csv")) == 2
