@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ def write_examples(
     recipe = contestants[0].preprocess
     models = shown_models(contestants)
     chosen = [Condition(grid="model"), *(c for c in conditions if c.severity == SEVERITY and c.draw == 0)]
+    extremes: dict[str, Any] = dict(cases or {})
     masks = foreground(case, task, recipe)
     index = fullest_slice(masks)
     views = [show(case, condition, recipe) for condition in chosen]
@@ -62,7 +64,7 @@ def write_examples(
         models=np.array([_name(contestant, models) for contestant in models]),
         prediction=np.stack([answers(contestant, views, case, index) for contestant in models]),
         case=np.array(case.id),
-        **(cases or {}),
+        **extremes,
     )
     write_bytes(folder / "examples.npz", buffer.getvalue())
 
@@ -74,7 +76,8 @@ def shown_models(contestants: Sequence[Contestant]) -> list[Contestant]:
 
 def foreground(case: Case, task: Task, recipe: Preprocess) -> Mask:
     """All labels as one mask (1, X, Y, Z)."""
-    return np.any(label_masks(np.asarray(case.label), task.labels, recipe), axis=0, keepdims=True)
+    masks: Mask = np.any(label_masks(np.asarray(case.label), task.labels, recipe), axis=0, keepdims=True)
+    return masks
 
 
 def fullest_slice(masks: Mask) -> int:

@@ -5,7 +5,7 @@ The floor is the error that carrying a mask to and fro leaves by itself; only wh
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .style import PAGE_WIDTH, Look, new_figure
 
@@ -41,14 +41,21 @@ def equivariance_error(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "
         if place % columns == 0:
             axes[place].set_ylabel("equivariance error")
     axes[0].set_ylim(bottom=0)
-    handles = [
-        Line2D([], [], color=looks[m].colour, marker=looks[m].marker, linestyle=looks[m].line, markersize=4, label=m)
-        for m in models
-    ]
+    forms: dict[str, dict[str, Any]] = {
+        model: {"color": looks[model].colour, "marker": looks[model].marker, "linestyle": looks[model].line}
+        for model in models
+    }
+    handles = [Line2D([], [], **form, markersize=4, label=model) for model, form in forms.items()]
     handles.append(Line2D([], [], color="0.4", linestyle=":", label="floor (resampling alone)"))
     if table["shift_mod4"].notna().any():
-        hollow = {"color": "0.3", "marker": "o", "linestyle": "none", "markersize": 4, "markerfacecolor": "white"}
-        handles.append(Line2D([], [], **hollow, label="hollow: no multiple of 4 pixels"))  # type: ignore[arg-type]
+        hollow: dict[str, Any] = {
+            "color": "0.3",
+            "marker": "o",
+            "linestyle": "none",
+            "markersize": 4,
+            "markerfacecolor": "white",
+        }
+        handles.append(Line2D([], [], **hollow, label="hollow: no multiple of 4 pixels"))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(2 if columns < 3 else 3, len(handles)), frameon=False
     )

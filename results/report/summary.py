@@ -34,7 +34,7 @@ class Chapter:
 
 def chapters(tables: Mapping[str, Table]) -> tuple[Chapter, ...]:
     """The findings, a chapter per scope."""
-    found = {}
+    found: dict[tuple[object, ...], dict[str, pd.DataFrame]] = {}
     for name in ("data", "accuracy", "robustness_summary", "efficiency"):
         if name in tables:
             for scope, rows in tables[name].frame.groupby(list(SCOPE), sort=True):
