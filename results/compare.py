@@ -2,7 +2,7 @@
 
 Answers are matched by task, part, case, label, model, condition, seeds and passes, not by key: the key says that two
 results must be equal, a comparison asks how far different weights, data, code or machines moved them. A difference is
-the second run's minus the first's, per case (passes of several seeds averaged first), with a bootstrap interval over
+the second run's minus the first's, per case (passes of several seeds averaged first), with an interval over
 subjects.
 """
 
@@ -78,7 +78,7 @@ def _content(rows: "pd.DataFrame") -> str:
         return "no record"
     scope = rows[list(SCOPE)].drop_duplicates().itertuples(index=False)
     what = " and ".join(f"{task} {split}{' (phantom)' if phantom else ''}" for task, split, phantom in scope)
-    seeded = rows["name"] + " seed " + rows["train_seed"].astype(str)
+    seeded = rows["name"].astype(str) + " seed " + rows["train_seed"].astype(str)
     names = ", ".join(sorted(seeded.unique()))
     conditions = ", ".join(sorted(rows["perturbation"].unique()))
     return f"{what}: {names} under {conditions}"
@@ -113,7 +113,7 @@ def _table(both: "pd.DataFrame", alone: tuple[int, int]) -> Table:
         subjects.append(int(parts[-1]["subjects"].max()))
     table = pd.concat(parts, ignore_index=True)
     notes = [
-        "Second run minus first, on the answers both have; 95 % bootstrap intervals over subjects. Means are over the "
+        "Second run minus first, on the answers both have; 95 % intervals over subjects. Means are over the "
         "cases whose difference is defined.",
         *([f"Only in the first run: {count_of(alone[0], 'record')}."] if alone[0] else []),
         *([f"Only in the second run: {count_of(alone[1], 'record')}."] if alone[1] else []),

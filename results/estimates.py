@@ -45,7 +45,7 @@ def over_labels(cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[s
 def summarise(
     cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str], plain: Sequence[str] = ()
 ) -> "pd.DataFrame":
-    """Mean and standard deviation over cases, bootstrap interval over subjects.
+    """Mean and standard deviation over cases, interval over subjects.
 
     Args:
         cases: one row per case, from `over_passes`, with the columns of `by`.

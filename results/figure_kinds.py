@@ -112,7 +112,7 @@ def _energy(rows: "pd.DataFrame", run: Run) -> "Figure":
     return dice_against_energy(run.named(known), looks=run.looks)
 
 
-_BAND: Final = "95 % bootstrap intervals over subjects"
+_BAND: Final = "95 % intervals over subjects"
 KINDS: Final = (
     Kind(
         "severity_curves",
@@ -142,7 +142,8 @@ KINDS: Final = (
         "ranks",
         "ranks",
         "Ranks of the models (bars: 95 % over subjects)",
-        f"Rank of each model on clean images by two schemes; 1 is best. Bars: {_BAND}. Models whose bars overlap are not told apart.",
+        f"Rank of each model on clean images by two schemes; 1 is best. Bars: {_BAND}. "
+        "Models whose bars overlap are not told apart.",
         _ranks,
     ),
     Kind(

@@ -26,7 +26,8 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
     figure = new_figure(PAGE_WIDTH, 4.4)
     ax = figure.subplots()
     _published(ax)
-    filled = table.fillna({"engine": "PyTorch", "steps": 0, "threads": 0})
+    engines = table["engine"].astype(object).fillna("PyTorch")
+    filled = table.assign(engine=engines).fillna({"steps": 0, "threads": 0})
     most = filled.groupby("model")["steps"].max()
     for (model, steps, engine, threads), rows in filled.groupby(["model", "steps", "engine", "threads"], sort=True):
         look, ordered = looks[str(model)], rows.sort_values("image_side")

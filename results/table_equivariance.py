@@ -89,7 +89,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
 
 _LEGEND: Final = (
     "Error: 1 - Dice between the answer on the moved image and the moved answer, over pixels whose origin is inside "
-    "the image; mean over cases [95 % bootstrap interval over subjects]. 0 is exact equivariance.",
+    "the image; mean over cases [95 % interval over subjects]. 0 is exact equivariance.",
     "Floor: 1 - Dice between two answers on the clean image with different fire seeds; – for a deterministic model.",
     "Dice drop: clean Dice minus Dice against the moved truth, same case, fire seed and grid.",
 )

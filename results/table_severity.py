@@ -103,7 +103,7 @@ def ordered(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 _LEGEND: Final = (
-    "Dice: mean over cases [95 % bootstrap interval over subjects]. ΔDice: against the same case, fire seed and grid "
+    "Dice: mean over cases [95 % interval over subjects]. ΔDice: against the same case, fire seed and grid "
     "at severity 0; negative is a loss. Retention: mean Dice over mean clean Dice.",
     "Acquisition perturbations are scored on the native grid, grid perturbations on the model's.",
     "n: passes scored of passes intended.",

@@ -123,7 +123,7 @@ def _with_mean(errors: "pd.DataFrame") -> "pd.DataFrame":
 
 
 _LEGEND: Final = (
-    "Dice: mean over severities above 0 and cases. ΔDice: against the same cases clean [95 % bootstrap interval over "
+    "Dice: mean over severities above 0 and cases. ΔDice: against the same cases clean [95 % interval over "
     "subjects]; negative is a loss. Retention: mean Dice over mean clean Dice. Area: under Dice against severity, "
     "divided by the range. Worst: the lowest mean Dice and its severity.",
     "Cases: those that every model has at every severity. n: perturbed passes scored of passes intended.",

@@ -120,7 +120,7 @@ def test_energy_is_that_of_the_counters_alone(folder):
 def test_figures(folder, caplog):
     with caplog.at_level(logging.INFO):
         written = {path.name for path in plots.write(folder)}
-    assert written == {f"{name}.{ending}" for name in ("latency", "memory_ladder") for ending in ("png", "svg")}
+    assert written == {f"{name}.{ending}" for name in ("latency", "memory_ladder") for ending in ("png", "svg", "json")}
     assert "dice_energy is not drawn" in caplog.text
 
 

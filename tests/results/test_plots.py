@@ -35,6 +35,7 @@ NAMES = (
     "ranks",
     "dice_parameters",
     "dice_latency",
+    "latency",
     "risk_coverage",
     "equivariance",
     "cases",
@@ -46,9 +47,10 @@ def made_tables(models: tuple[str, ...]) -> dict[str, Table]:
     """The tables that other parts of the package build, with made numbers."""
     scope = {"task": "Task04_Hippocampus", "split": "val", "phantom": True}
     each = [{**scope, "model": model, "number": place} for place, model in enumerate(models, start=1)]
-    schemes = ("aggregate-then-rank", "rank-then-aggregate")
-    bars = {"rank_low": 1.0, "rank_high": 2.0}
-    ranks = [{**row, **bars, "scheme": scheme, "rank": row["number"]} for row in each for scheme in schemes]
+    bars = {
+        f"{scheme}_{end}": value for scheme in ("rank", "case_rank") for end, value in (("low", 1.0), ("high", 2.0))
+    }
+    ranks = [{**row, **bars, "condition": "clean", "rank": row["number"], "case_rank": row["number"]} for row in each]
     covered = np.linspace(0.1, 1, 10)
     risks = [{**row, "score": "NQM", "coverage": c, "risk": 0.1 * c * row["number"]} for row in each for c in covered]
     moved = [
@@ -186,7 +188,8 @@ def test_figures_without_data_are_skipped_with_a_reason(
 def test_parameters_may_come_from_run_json_and_recipes_share_them(tmp_path: Path, fake: ModuleType) -> None:
     Store(tmp_path).append([fake.record(0.9, recipe="quick"), fake.record(0.8, recipe="paper")])
     write_text(tmp_path / "run.json", '{"models": [{"model": "med-nca", "parameters": 70016}]}')
-    assert [path.name for path in plots.write(tmp_path)] == [f"dice_parameters.{end}" for end in ("png", "svg", "json")]
+    names = [f"{name}.{end}" for name in ("ranks", "dice_parameters") for end in ("png", "svg", "json")]
+    assert [path.name for path in plots.write(tmp_path)] == names
 
 
 def test_no_complete_case_leaves_the_heat_map_out(
@@ -197,7 +200,7 @@ def test_no_complete_case_leaves_the_heat_map_out(
     rows += [fake.record(0.8, severity=1, **noise), fake.record(0.7, severity=2, case="b", **noise)]
     Store(tmp_path).append(rows)
     with caplog.at_level(logging.INFO):
-        assert {path.stem for path in plots.write(tmp_path)} == {"severity_curves"}
+        assert {path.stem for path in plots.write(tmp_path)} == {"severity_curves", "risk_coverage"}
     assert "delta_dice is not drawn: no case was scored at every severity" in caplog.text
 
 

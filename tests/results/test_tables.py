@@ -313,8 +313,10 @@ def test_written_files(tmp_path: Path, fake: ModuleType) -> None:
     folder = fake.write_run(tmp_path, cases=4, phantom=True)
     written = tables.write(folder)
     names = {"accuracy", "accuracy_details", "robustness_by_severity", "robustness_summary", "efficiency", "data"}
-    names |= {"pairwise", "ranks", "rank_conventions"}
-    assert {path.name for path in written} == {f"{name}.{ending}" for name in names for ending in ("csv", "md")}
+    names |= {"pairwise", "ranks", "rank_conventions", "table1", "subjects", "quality"}
+    endings = ("csv", "md", "tex", "html")
+    expected = {f"{name}.{ending}" for name in names for ending in endings} | {"risk_coverage.csv"}
+    assert {path.name for path in written} == expected
     for name in names:
         text = (folder / "tables" / f"{name}.md").read_text(encoding="utf-8")
         assert "**PHANTOM DATA – not real MRI**" in text
@@ -337,7 +339,8 @@ def test_run_json_may_lack_anything(tmp_path: Path, fake: ModuleType, run: str |
     Store(tmp_path).append([fake.record(0.9)])
     if run is not None:
         write_text(tmp_path / "run.json", run)
-    assert [path.stem for path in tables.write(tmp_path)] == ["accuracy"] * 2 + ["accuracy_details"] * 2 + ["data"] * 2
+    names = ("accuracy", "accuracy_details", "table1", "data")
+    assert [path.stem for path in tables.write(tmp_path)] == [name for name in names for _ in range(4)]
 
 
 @pytest.mark.parametrize("run", ["{", "[]"])
