@@ -86,7 +86,10 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (("rum",), "unknown command 'rum'; did you mean 'run'? allowed: run, train, report, data, list"),
+        (
+            ("rum",),
+            "unknown command 'rum'; did you mean 'run'? allowed: run, train, report, ladder, import-device, data, list",
+        ),
         (("xyzzy",), "unknown command 'xyzzy'; allowed: run,"),
         (("--bogus",), "No such option"),
         (("list", "modles"), "models"),

@@ -22,7 +22,12 @@ def test_names_are_unique_and_versioned():
     assert len(set(names)) == len(names)
     assert {suite.family for suite in SUITES} == {"accuracy", "robustness", "efficiency", "paper"}
     for suite in SUITES:
-        assert find_suite(suite.family) is suite and suite.summary
+        assert find_suite(suite.name) is suite and suite.summary
+    assert find_suite("efficiency").name == "efficiency-v2"
+
+
+def test_the_first_efficiency_suite_is_frozen():
+    assert find_suite("efficiency-v1").efficiency and not find_suite("efficiency-v1").sweep
 
 
 def test_robustness_v1_is_frozen():
