@@ -50,7 +50,7 @@ def import_results(file: Path, run_folder: Path) -> list[Path]:
     found = []
     for row in read_results(file):
         name = re.sub(
-            r"[^A-Za-z0-9._-]+", "_", f"device-{row['label']}-{row['engine']}-{row['size'][0]}x{row['size'][1]}"
+            r"[^A-Za-z0-9._-]+", "_", f"device-{row['weights_label']}-{row['engine']}-{row['size'][0]}x{row['size'][1]}"
         )
         digest = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
         path = run_folder / "efficiency" / f"{name}-{digest[:8]}.json"

@@ -29,7 +29,8 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
     engines = table["engine"].astype(object).fillna("PyTorch")
     filled = table.assign(engine=engines).fillna({"steps": 0, "threads": 0})
     most = filled.groupby("model")["steps"].max()
-    for (model, steps, engine, threads), rows in filled.groupby(["model", "steps", "engine", "threads"], sort=True):
+    groups: Any = filled.groupby(["model", "steps", "engine", "threads"], sort=True)
+    for (model, steps, engine, threads), rows in groups:
         look, ordered = looks[str(model)], rows.sort_values("image_side")
         words = [f"{steps} steps"] * (steps > 0) + [str(engine)] * (engine != "PyTorch")
         words += [f"{threads} thread{'s' * (threads > 1)}"] * (threads > 0)

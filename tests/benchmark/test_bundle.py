@@ -130,7 +130,7 @@ class TestOnTheDevice:
         write_bundle([weights], tmp_path / "bundle")
         words = ("--runner", "python", "--side", "8", "--side", "16", "--seconds", "0", "--limit", "0")
         done = run(tmp_path / "bundle", *words, "--out", str(tmp_path / "r.json"))
-        assert "sides from 16 left out: over 0 s" in done.stderr
+        assert "sides from 16 would take over 0 s and are left out" in done.stderr
         assert [row["size"] for row in read_results(tmp_path / "r.json")] == [[8, 8]]
 
     @compiler

@@ -88,8 +88,12 @@ def test_version(capsys):
     [
         (
             ("rum",),
+<<<<<<< HEAD
             "unknown command 'rum'; did you mean 'run'? allowed: run, train, score, report, compare, merge, export, "
             "ladder, import-device, data, list",
+=======
+            "unknown command 'rum'; did you mean 'run'? allowed: run, train, report, ",
+>>>>>>> device
         ),
         (("xyzzy",), "unknown command 'xyzzy'; allowed: run,"),
         (("--bogus",), "No such option"),

@@ -265,6 +265,7 @@ class TestWork:
             "parameters": 36_950_273,
             "weight_bytes": 147_801_092,
             "macs": 0,
+            "steps": None,
         }
 
     def test_weights_of_another_model(self, tmp_path):
