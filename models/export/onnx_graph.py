@@ -6,10 +6,11 @@ within the graph. Med-NCA has two inputs more, its fire masks: `fire_coarse` (B,
 `onnx_inputs` makes them. All cells are computed at every step, as ONNX has no cheap way to skip some.
 """
 
-import io
 import json
+import tempfile
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -76,18 +77,18 @@ class _Padded(nn.Module):
 
 def _traced(model: Segmenter) -> onnx.ModelProto:
     """Trace by the exporter that needs no package beside onnx; it warns that it is the older one, and of constants."""
-    file = io.BytesIO()
     example = torch.zeros(1, model.in_channels, model.minimum + 8, model.minimum + 24)
-    with warnings.catch_warnings(), torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+        path = Path(folder) / "traced.onnx"
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Padded(model).eval(),
             (example,),
-            file,
+            path,
             dynamo=False,
             input_names=["image"],
             output_names=["logits"],
             dynamic_axes={"image": FREE, "logits": FREE},
             opset_version=OPSET,
         )
-    return onnx.load_from_string(file.getvalue())
+        return onnx.load_from_string(path.read_bytes())

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
+from pytest_benchmark.utils import load_timer
 
 from mednca_bench.benchmark.onnx_session import onnx_segment, onnx_session
 from mednca_bench.models import build
@@ -119,7 +120,7 @@ def test_engines(
     }
     seconds: dict[str, list[float]] = {name: [] for name in others}
     turns = itertools.count()
-    clock: Callable[[], float] = request.config.getoption("benchmark_timer")
+    clock: Callable[[], float] = load_timer(request.config.getoption("benchmark_timer")).target
 
     def engine(turn: int) -> torch.Tensor:
         with torch.inference_mode():
