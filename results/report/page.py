@@ -48,7 +48,7 @@ def page(folder: Path, tables: Mapping[str, Table]) -> str:
     info = read_run_info(folder)
     phantom = info.phantom is True or any(bool(table.frame["phantom"].any()) for table in tables.values())
     style, script = text_of("report.css"), text_of("report.js")
-    shown = [tables[name] for name in sorted(tables, key=_place)]
+    shown = [tables[name] for name in sorted(tables, key=_place) if len(tables[name].shown.columns)]
     return environment().get_template("report.html.jinja").render(
         policy=_policy(style, script),
         style=Markup(style),

@@ -88,12 +88,7 @@ def test_version(capsys):
     [
         (
             ("rum",),
-<<<<<<< HEAD
-            "unknown command 'rum'; did you mean 'run'? allowed: run, train, score, report, compare, merge, export, "
-            "ladder, import-device, data, list",
-=======
-            "unknown command 'rum'; did you mean 'run'? allowed: run, train, report, ",
->>>>>>> device
+            "unknown command 'rum'; did you mean 'run'? allowed: run, train, score, report, ",
         ),
         (("xyzzy",), "unknown command 'xyzzy'; allowed: run,"),
         (("--bogus",), "No such option"),

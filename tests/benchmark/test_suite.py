@@ -28,20 +28,16 @@ def test_names_are_unique_and_versioned():
     assert {suite.family for suite in SUITES} == {"accuracy", "robustness", "quality", "efficiency", "paper"}
     for suite in SUITES:
         assert find_suite(suite.name) is suite and suite.summary
-<<<<<<< HEAD
     assert {find_suite(family).name for family in ("accuracy", "robustness", "efficiency", "paper")} == {
         "accuracy-v1",
         "robustness-v2",
-        "efficiency-v1",
+        "efficiency-v2",
         "paper-v2",
     }
-=======
-    assert find_suite("efficiency").name == "efficiency-v2"
 
 
 def test_the_first_efficiency_suite_is_frozen():
     assert find_suite("efficiency-v1").efficiency and not find_suite("efficiency-v1").sweep
->>>>>>> device
 
 
 def test_robustness_suites_are_frozen():
