@@ -1,4 +1,4 @@
-"""`export`: a trained model as C source or as an ONNX graph."""
+"""`export`: a trained model as C source, as an ONNX graph, or several as a folder that times itself."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from .progress import say
 if TYPE_CHECKING:
     from ..models.base import Segmenter
 
-FORMATS = ("c", "onnx")
+FORMATS = ("c", "onnx", "bundle")
 WEIGHT_TYPES = ("float32", "int8")
 
 
 @click.command()
 @click.option(
     "--weights",
-    "path",
+    "paths",
     required=True,
+    multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="Trained weights, as `train` writes them.",
+    help="Trained weights, as `train` writes them; repeatable for a bundle.",
 )
-@click.option("--format", "kind", required=True, type=click.Choice(FORMATS), help="C99 source, or an ONNX graph.")
+@click.option(
+    "--format", "kind", required=True, type=click.Choice(FORMATS), help="C99 source, an ONNX graph, or a device bundle."
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Folder.")
 @click.option("--name", help="Prefix of the files and of C names. Default: the model's name.")
 @click.option(
@@ -38,15 +41,29 @@ WEIGHT_TYPES = ("float32", "int8")
 )
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
               help="Python file that registers the model.")  # fmt: skip
-def export(path: Path, kind: str, out: Path, name: str | None, weights_type: str, plugins: tuple[Path, ...]) -> None:
-    """Write a trained model for use without PyTorch: as C99 source or as an ONNX graph."""
+def export(
+    paths: tuple[Path, ...], kind: str, out: Path, name: str | None, weights_type: str, plugins: tuple[Path, ...]
+) -> None:
+    """Write a trained model for use without PyTorch.
+
+    As C99 source, as an ONNX graph, or as a bundle: a folder that times its models on a machine that has Python and
+    nothing else (and by a C compiler, where there is one); `import-device` takes what it measured into a run folder.
+    """
     from ..models import weights
     from .plugins import load_plugins
 
     if kind != "c" and weights_type != WEIGHT_TYPES[0]:
         raise UsageProblem(f"--weights-type {weights_type} goes with --format c only")
     load_plugins(plugins)
-    model, _ = weights.load(path)
+    if kind == "bundle":
+        if name is not None:
+            raise UsageProblem("--name goes with --format c and onnx; a bundle calls models by their weights files")
+        for written in _write_bundle(paths, out):
+            click.echo(str(written))
+        return
+    if len(paths) > 1:
+        raise UsageProblem(f"--format {kind} takes one --weights file, not {len(paths)}; give them one by one")
+    model, _ = weights.load(paths[0])
     write = {"c": _write_c, "onnx": _write_onnx}[kind]
     for written in write(model, out, name=name, weights_type=weights_type):
         click.echo(str(written))
@@ -67,6 +84,13 @@ def _write_c(model: Segmenter, out: Path, *, name: str | None, weights_type: str
         paths.append(out / file)
         write_text(paths[-1], text)
     return paths
+
+
+def _write_bundle(paths: tuple[Path, ...], out: Path) -> list[Path]:
+    from ..models.export.c_source import c_files
+    from .bundle import write_bundle
+
+    return write_bundle(paths, out, c_files=c_files)
 
 
 def _write_onnx(model: Segmenter, out: Path, *, name: str | None, weights_type: str) -> list[Path]:

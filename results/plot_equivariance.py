@@ -46,7 +46,7 @@ def equivariance_error(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "
         for model in models
     }
     handles = [Line2D([], [], **form, markersize=4, label=model) for model, form in forms.items()]
-    handles.append(Line2D([], [], color="0.4", linestyle=":", label="floor (resampling alone)"))
+    handles.append(Line2D([], [], color="0.4", linestyle=":", label="floor (another fire seed)"))
     if table["shift_mod4"].notna().any():
         hollow: dict[str, Any] = {
             "color": "0.3",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from .atomic import write_bytes
@@ -26,6 +27,9 @@ NAME_LENGTH: Final = 25
 
 _FIXED: Final = ("med-nca", "unet-small", "unet", "med-nca-16", "segresnet")
 """Models of the package keep their colour in every run; others take the free ones by name."""
+
+_TITLE_LETTERS: Final = 12
+"""Letters of a heading that fit into an inch."""
 
 _MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
 _LINES: Final = ("-", "--", "-.", ":")
@@ -140,5 +144,7 @@ def plain(text: str, *, limit: int = NAME_LENGTH) -> str:
 
 
 def title(figure: "Figure", what: str, scope: str, marks: tuple[str, ...]) -> None:
-    """What is shown, of what data, and the marks in words."""
-    figure.suptitle("\n".join([*(plain(line, limit=80) for line in (what, scope)), *marks]), linespacing=1.3)
+    """What is shown, of what data, and the marks in words, broken where a narrow figure cannot hold them."""
+    letters = int(figure.get_figwidth() * _TITLE_LETTERS)
+    lines = [line for text in (plain(what, limit=80), plain(scope, limit=80), *marks) for line in wrap(text, letters)]
+    figure.suptitle("\n".join(lines), linespacing=1.3)

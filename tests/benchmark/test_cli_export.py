@@ -1,6 +1,8 @@
 """`export` as typed."""
 
+import json
 import subprocess
+import sys
 from pathlib import Path
 
 import onnxruntime
@@ -45,10 +47,28 @@ def test_onnx_graph_loads(trained: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert [each.name for each in session.get_inputs()] == ["image", "fire_coarse", "fire_fine"]
 
 
+def test_a_bundle_of_two_times_itself(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(trained.read_bytes())
+    out = tmp_path / "bundle"
+    code, text, _ = typed(capsys, "--weights", trained, "--weights", other, "--format", "bundle", "--out", out)
+    assert code == 0 and all(Path(line).is_file() for line in text.splitlines())
+    assert len(list(out.glob("models/*/c/*_timer.c"))) == 2
+    words = ["--side", "16", "--seconds", "0.01", "--out", str(tmp_path / "result.json")]
+    done = subprocess.run([sys.executable, str(out / "run.py"), *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "result.json").read_text())["rows"]
+    assert len(rows) == 4  # in C and in Python
+
+
 def test_what_does_not_go_together(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ("--out", tmp_path / "o")
     code, _, error = typed(capsys, "--weights", trained, "--format", "onnx", "--weights-type", "int8", *out)
     assert code == 2 and "--weights-type int8 goes with --format c only" in error
+    code, _, error = typed(capsys, "--weights", trained, "--weights", trained, "--format", "onnx", *out)
+    assert code == 2 and "--format onnx takes one --weights file, not 2" in error
+    code, _, error = typed(capsys, "--weights", trained, "--format", "bundle", "--name", "x", *out)
+    assert code == 2 and "--name goes with --format c and onnx" in error
     other = tmp_path / "unet.safetensors"
     other.write_bytes(weights.to_bytes(build("unet-small"), metadata={}))
     code, _, error = typed(capsys, "--weights", other, "--format", "c", *out)
