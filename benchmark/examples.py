@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ def write_examples(
     index = fullest_slice(masks)
     views = [show(case, condition, recipe) for condition in chosen]
     images = np.stack([view.slices[index, 0] for view in views])
+    further: Mapping[str, Any] = cases or {}  # none is named allow_pickle
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
@@ -62,7 +64,7 @@ def write_examples(
         models=np.array([_name(contestant, models) for contestant in models]),
         prediction=np.stack([answers(contestant, views, case, index) for contestant in models]),
         case=np.array(case.id),
-        **(cases or {}),
+        **further,
     )
     write_bytes(folder / "examples.npz", buffer.getvalue())
 
@@ -74,7 +76,8 @@ def shown_models(contestants: Sequence[Contestant]) -> list[Contestant]:
 
 def foreground(case: Case, task: Task, recipe: Preprocess) -> Mask:
     """All labels as one mask (1, X, Y, Z)."""
-    return np.any(label_masks(np.asarray(case.label), task.labels, recipe), axis=0, keepdims=True)
+    every: Mask = np.any(label_masks(np.asarray(case.label), task.labels, recipe), axis=0, keepdims=True)
+    return every
 
 
 def fullest_slice(masks: Mask) -> int:

@@ -108,7 +108,7 @@ def label_map(logits: NDArray[np.float32], values: Sequence[int], *, native: tup
     """Carry logits (K, H, W, Z) to the native plane and give each voxel its label: (X, Y, Z) uint8."""
     to_native = resize_map((logits.shape[1], logits.shape[2]), native)
     carried = np.stack([warp(channel, to_native, native) for channel in logits])
-    label = np.asarray(values, dtype=np.uint8)[carried.argmax(axis=0)]
+    label: LabelArray = np.asarray(values, dtype=np.uint8)[carried.argmax(axis=0)]
     label[carried.max(axis=0) <= 0] = 0
     return label
 

@@ -1,7 +1,7 @@
 """Figure: clean Dice against energy per slice, for models whose energy the processor's counters gave."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .style import Look, new_figure
 
@@ -33,7 +33,8 @@ def dice_against_energy(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> 
     """
     figure = new_figure(5.0, 3.6)
     ax = figure.subplots()
-    for row in table.itertuples(index=False):
+    rows: list[Any] = list(table.itertuples(index=False))
+    for row in rows:
         look = looks[row.model]
         bars = [[max(0.0, row.dice_mean - row.dice_low)], [max(0.0, row.dice_high - row.dice_mean)]]
         ax.errorbar(

@@ -1,7 +1,7 @@
 """Figure: latency of one slice against image side, log-log, beside timings published for a Raspberry Pi."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .reference_timings import PUBLISHED_RATIO, RATIO_SIDE, published_timings
@@ -28,7 +28,8 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
     _published(ax)
     filled = table.fillna({"engine": "PyTorch", "steps": 0, "threads": 0})
     most = filled.groupby("model")["steps"].max()
-    for (model, steps, engine, threads), rows in filled.groupby(["model", "steps", "engine", "threads"], sort=True):
+    groups: Iterable[tuple[Any, pd.DataFrame]] = filled.groupby(["model", "steps", "engine", "threads"], sort=True)
+    for (model, steps, engine, threads), rows in groups:
         look, ordered = looks[str(model)], rows.sort_values("image_side")
         words = [f"{steps} steps"] * (steps > 0) + [str(engine)] * (engine != "PyTorch")
         words += [f"{threads} thread{'s' * (threads > 1)}"] * (threads > 0)

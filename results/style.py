@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from .atomic import write_bytes
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FILLED: Final = "filled"
 """Label of a panel that is full of numbers and has its marks on top; it keeps an empty title free for them."""
+
+Line: TypeAlias = Literal["-", "--", "-.", ":"]
 
 PAGE_WIDTH: Final = 7.2
 DPI: Final = 200
@@ -28,7 +30,7 @@ _FIXED: Final = ("med-nca", "unet-small", "unet", "med-nca-16", "segresnet")
 """Models of the package keep their colour in every run; others take the free ones by name."""
 
 _MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
-_LINES: Final = ("-", "--", "-.", ":")
+_LINES: Final[tuple[Line, ...]] = ("-", "--", "-.", ":")
 _RC: Final[dict[str, Any]] = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -49,7 +51,7 @@ class Look:
 
     colour: tuple[float, float, float]
     marker: str
-    line: str
+    line: Line
 
 
 def looks(models: Iterable[str]) -> dict[str, Look]:

@@ -133,7 +133,8 @@ def _ratios(frame: "pd.DataFrame") -> list[str]:
     at = frame[frame["image_side"].eq(RATIO_SIDE) & frame["engine"].isin(["PyTorch"])]
     unets = at[at["model"].eq("unet")].set_index("threads")["latency_slice_ms_median"]
     lines = []
-    for nca in at[at["model"].eq("med-nca")].itertuples(index=False):
+    ncas: list[Any] = list(at[at["model"].eq("med-nca")].itertuples(index=False))
+    for nca in ncas:
         if nca.threads in unets.index:
             ratio = float(unets.loc[[nca.threads]].iloc[0]) / nca.latency_slice_ms_median
             lines.append(
@@ -146,6 +147,7 @@ def _ratios(frame: "pd.DataFrame") -> list[str]:
 def _shown(frame: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
+    rows: list[Any] = list(frame.itertuples(index=False))
     shown = pd.DataFrame(
         {
             **identity_cells(row),
@@ -158,7 +160,7 @@ def _shown(frame: "pd.DataFrame") -> "pd.DataFrame":
             "Volume (ms)": latency(row.latency_volume_ms_median, row.latency_volume_ms_p90),
             "Peak memory (MB)": MISSING if pd.isna(row.peak_memory_mb) else number(float(row.peak_memory_mb), 0),
         }
-        for row in frame.itertuples(index=False)
+        for row in rows
     )
     return without_empty(shown, ("Engine", "Steps", "Slices/s", "Slices", "Volume (ms)"))
 

@@ -67,7 +67,7 @@ def peak_memory_mb() -> float | None:
 
 def _cpu() -> str:
     board = _read(Path("/proc/device-tree/model")) or ""
-    names = {}
+    names: dict[str, str] = {}
     for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
         name, _, value = line.partition(":")
         names.setdefault(name.strip(), value.strip())

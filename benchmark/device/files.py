@@ -49,7 +49,7 @@ class Model:
     def python(self) -> MedNCA:
         """The model in plain Python."""
         values = read_floats(self.folder / "weights.f32")
-        tensors = {}
+        tensors: dict[str, Sequence[float]] = {}
         for entry in self.about["tensors"]:
             tensors[entry["name"]] = values[entry["start"] : entry["start"] + entry["count"]].tolist()
         return MedNCA(self.about["shape"], tensors)

@@ -21,7 +21,8 @@ Row = Sequence[float]
 
 
 def _products(a: Row, b: Row) -> float:
-    return sum(map(operator.mul, a, b))
+    total: float = sum(map(operator.mul, a, b))
+    return total
 
 
 dot: Callable[[Row, Row], float] = getattr(math, "sumprod", _products)  # since Python 3.12

@@ -83,7 +83,7 @@ def _traced(model: Segmenter) -> onnx.ModelProto:
         torch.onnx.export(
             _Padded(model).eval(),
             (example,),
-            file,
+            cast(Any, file),  # the older exporter writes into memory too, which its annotation forgets
             dynamo=False,
             input_names=["image"],
             output_names=["logits"],

@@ -64,8 +64,8 @@ def pictures(folder: Path, tables: Mapping[str, Table]) -> tuple[Picture, ...]:
         kind, data = ("svg+xml", svg) if len(svg) <= SVG_BYTES else _compact(png)
         uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
         width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
-        words = (str(about[key]) for key in ("title", "caption", "alt"))
-        found.append(Picture(path.stem, *words, uri, width, height))
+        title, caption, alt = (str(about[key]) for key in ("title", "caption", "alt"))
+        found.append(Picture(path.stem, title, caption, alt, uri, width, height))
     return tuple(found)
 
 

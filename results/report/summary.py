@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..estimates import MACRO
 from ..scored import SCOPE
@@ -34,7 +34,7 @@ class Chapter:
 
 def chapters(tables: Mapping[str, Table]) -> tuple[Chapter, ...]:
     """The findings, a chapter per scope."""
-    found = {}
+    found: dict[tuple[Any, ...], dict[str, pd.DataFrame]] = {}
     for name in ("data", "accuracy", "robustness_summary", "efficiency"):
         if name in tables:
             for scope, rows in tables[name].frame.groupby(list(SCOPE), sort=True):
