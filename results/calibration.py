@@ -5,7 +5,7 @@ ICML 2017; here of the probability of the label, 15 equal bins). All voxels of t
 easy background and the number is small; it is comparable between models on the same grid only.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -30,5 +30,6 @@ def expected_calibration_error(frame: "pd.DataFrame") -> Reals:
     """
     (voxels, length), (predicted, _), (true, _) = (flat(frame, name) for name in ("cal_count", "cal_p", "cal_y"))
     rows = np.repeat(np.arange(length.size), length)
-    gaps = np.bincount(rows, weights=np.abs(predicted - true), minlength=length.size)
-    return ratio(gaps, np.bincount(rows, weights=voxels, minlength=length.size))
+    # numpy's stub gives whole numbers, but sums of weights are float64.
+    gaps = cast(Reals, np.bincount(rows, weights=np.abs(predicted - true), minlength=length.size))
+    return ratio(gaps, cast(Reals, np.bincount(rows, weights=voxels, minlength=length.size)))

@@ -65,7 +65,7 @@ def compact(run_folder: str | Path) -> CompactRun:
     failures = Store(folder).failures()
     try:
         frame, intended, failures = _numbered(folder, failures)
-        copies = frame.duplicated(["key", "label"]).any()
+        copies = bool(frame.duplicated(["key", "label"]).any())
     except _UnusualKeyError:
         copies = True
     if copies:  # they must agree, which the plain way checks

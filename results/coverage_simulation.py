@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import betaincinv, ndtr
 
 from .intervals import Method, mean_intervals
@@ -42,7 +43,7 @@ class Share:
     error: float
 
 
-def share(what: str, subjects: int, events: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Share:
+def share(what: str, subjects: int, events: npt.NDArray[np.bool_]) -> Share:
     """Share of `events` that happened."""
     value = float(events.mean())
     return Share(what, subjects, value, float(np.sqrt(value * (1 - value) / events.size)))
@@ -87,7 +88,8 @@ def family_wise_error(
         differences[:, ~true] += 0.05
     p = wilcoxon(differences, axis=0).pvalue
     adjusted = np.apply_along_axis(holm, 0, p)
-    return share("half true" if half else "all true", subjects, (adjusted[true] <= ALPHA).any(axis=0))
+    rejected = np.asarray((adjusted[true] <= ALPHA).any(axis=0), dtype=np.bool_)
+    return share("half true" if half else "all true", subjects, rejected)
 
 
 def _dice(rng: np.random.Generator, subjects: int, replications: int) -> Reals:

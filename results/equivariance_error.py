@@ -28,7 +28,8 @@ def equivariance_error(frame: "pd.DataFrame") -> Reals:
     tp, fp, fn = (frame[name].to_numpy(dtype=np.float64) for name in NEEDS)
     size = 2 * tp + fp + fn
     defined = (tp >= 0) & (size > 0)
-    return 1 - np.divide(2 * tp, size, out=np.full(size.shape, np.nan), where=defined)
+    error: Reals = 1 - np.divide(2 * tp, size, out=np.full(size.shape, np.nan), where=defined)
+    return error
 
 
 def shift_pixels(frame: "pd.DataFrame") -> Reals:

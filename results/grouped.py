@@ -79,7 +79,8 @@ def _segment_means(values: npt.NDArray[np.float64], first: npt.NDArray[np.intp])
     known = ~np.isnan(values)
     sums = np.add.reduceat(np.where(known, values, 0.0), first)
     sizes = np.add.reduceat(known.astype(np.int64), first)
-    return np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
+    found: npt.NDArray[np.float64] = np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
+    return found
 
 
 def distinct_per_group(frame: "pd.DataFrame", by: Sequence[str], name: str) -> tuple[Codes, Codes]:

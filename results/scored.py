@@ -158,4 +158,4 @@ def _names(rows: "pd.DataFrame") -> "pd.Series[str]":
     order = rows.groupby(columns, sort=False, observed=True).ngroup().to_numpy()  # by first appearance, as above
     distinct = sorted(set(name))
     codes = pd.Index(distinct, dtype=object).get_indexer(name)
-    return pd.Series(pd.Categorical.from_codes(codes[order], categories=distinct), index=rows.index)
+    return pd.Series(pd.Categorical.from_codes(codes[order], categories=pd.Index(distinct)), index=rows.index)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FILLED: Final = "filled"
 """Label of a panel that is full of numbers and has its marks on top; it keeps an empty title free for them."""
 
+Line: TypeAlias = Literal["-", "--", "-.", ":"]
+
 PAGE_WIDTH: Final = 7.2
 DPI: Final = 200
 NAME_LENGTH: Final = 25
@@ -32,7 +34,7 @@ _TITLE_LETTERS: Final = 12
 """Letters of a heading that fit into an inch."""
 
 _MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
-_LINES: Final = ("-", "--", "-.", ":")
+_LINES: Final[tuple[Line, ...]] = ("-", "--", "-.", ":")
 _RC: Final[dict[str, Any]] = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -53,7 +55,7 @@ class Look:
 
     colour: tuple[float, float, float]
     marker: str
-    line: str
+    line: Line
 
 
 def looks(models: Iterable[str]) -> dict[str, Look]:

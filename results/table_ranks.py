@@ -93,6 +93,7 @@ _LEGEND: Final = (
 def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
+    rows: list[Any] = list(table.itertuples(index=False))
     return pd.DataFrame(
         {
             "Condition": row.condition,
@@ -104,7 +105,7 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
             "Mean rank": number(row.case_rank_mean, 2),
             "Rank (by case)": _place(row.case_rank, row.case_rank_low, row.case_rank_high, mark=row.schemes_differ),
         }
-        for row in table.itertuples(index=False)
+        for row in rows
     )
 
 
