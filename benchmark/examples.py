@@ -55,7 +55,6 @@ def write_examples(
     index = fullest_slice(masks)
     views = [show(case, condition, recipe) for condition in chosen]
     images = np.stack([view.slices[index, 0] for view in views])
-    further: Mapping[str, Any] = cases or {}  # none is named allow_pickle
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
