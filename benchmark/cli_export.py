@@ -36,20 +36,28 @@ WEIGHT_TYPES = ("float32", "int8")
     show_default=True,
     help="How C source holds the weights.",
 )
+@click.option("--unrolled", is_flag=True, help="Write an ONNX graph's NCA steps out: slower to load, faster to run.")
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
               help="Python file that registers the model.")  # fmt: skip
-def export(path: Path, kind: str, out: Path, name: str | None, weights_type: str, plugins: tuple[Path, ...]) -> None:
+def export(
+    path: Path, kind: str, out: Path, name: str | None, weights_type: str, unrolled: bool, plugins: tuple[Path, ...]
+) -> None:
     """Write a trained model for use without PyTorch: as C99 source or as an ONNX graph."""
     from ..models import weights
     from .plugins import load_plugins
 
     if kind != "c" and weights_type != WEIGHT_TYPES[0]:
         raise UsageProblem(f"--weights-type {weights_type} goes with --format c only")
+    if unrolled and kind != "onnx":
+        raise UsageProblem("--unrolled goes with --format onnx only")
     load_plugins(plugins)
     model, _ = weights.load(path)
-    write = {"c": _write_c, "onnx": _write_onnx}[kind]
-    for written in write(model, out, name=name, weights_type=weights_type):
-        click.echo(str(written))
+    if kind == "c":
+        written = _write_c(model, out, name=name, weights_type=weights_type)
+    else:
+        written = _write_onnx(model, out, name=name, unrolled=unrolled)
+    for file in written:
+        click.echo(str(file))
 
 
 def _write_c(model: Segmenter, out: Path, *, name: str | None, weights_type: str) -> list[Path]:
@@ -69,7 +77,7 @@ def _write_c(model: Segmenter, out: Path, *, name: str | None, weights_type: str
     return paths
 
 
-def _write_onnx(model: Segmenter, out: Path, *, name: str | None, weights_type: str) -> list[Path]:
+def _write_onnx(model: Segmenter, out: Path, *, name: str | None, unrolled: bool) -> list[Path]:
     from ..models.export.c_source import identifier
     from ..results.atomic import write_bytes
 
@@ -79,5 +87,5 @@ def _write_onnx(model: Segmenter, out: Path, *, name: str | None, weights_type: 
         raise BenchError(f"--format onnx: {error.name} is not installed; pip install 'mednca-bench[onnx]'") from error
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{identifier(name or model.name)}.onnx"
-    write_bytes(path, onnx_bytes(model))
+    write_bytes(path, onnx_bytes(model, unrolled=unrolled))
     return [path]
