@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from ..perturbations.base import Perturbation
 from ..perturbations.family import SEVERITIES
 from .condition import Condition
-from .evaluate import show
 from .preprocess import Preprocess
 from .progress import progress
+from .shown import show
 from .volume import Case
 
 if TYPE_CHECKING:

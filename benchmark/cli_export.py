@@ -39,10 +39,17 @@ WEIGHT_TYPES = ("float32", "int8")
     show_default=True,
     help="How C source holds the weights.",
 )
+@click.option("--unrolled", is_flag=True, help="Write an ONNX graph's NCA steps out: slower to load, faster to run.")
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
               help="Python file that registers the model.")  # fmt: skip
 def export(
-    paths: tuple[Path, ...], kind: str, out: Path, name: str | None, weights_type: str, plugins: tuple[Path, ...]
+    paths: tuple[Path, ...],
+    kind: str,
+    out: Path,
+    name: str | None,
+    weights_type: str,
+    unrolled: bool,
+    plugins: tuple[Path, ...],
 ) -> None:
     """Write a trained model for use without PyTorch.
 
@@ -54,19 +61,23 @@ def export(
 
     if kind != "c" and weights_type != WEIGHT_TYPES[0]:
         raise UsageProblem(f"--weights-type {weights_type} goes with --format c only")
+    if unrolled and kind != "onnx":
+        raise UsageProblem("--unrolled goes with --format onnx only")
     load_plugins(plugins)
     if kind == "bundle":
         if name is not None:
             raise UsageProblem("--name goes with --format c and onnx; a bundle calls models by their weights files")
-        for written in _write_bundle(paths, out):
-            click.echo(str(written))
-        return
-    if len(paths) > 1:
+        written = _write_bundle(paths, out)
+    elif len(paths) > 1:
         raise UsageProblem(f"--format {kind} takes one --weights file, not {len(paths)}; give them one by one")
-    model, _ = weights.load(paths[0])
-    write = {"c": _write_c, "onnx": _write_onnx}[kind]
-    for written in write(model, out, name=name, weights_type=weights_type):
-        click.echo(str(written))
+    else:
+        model, _ = weights.load(paths[0])
+        if kind == "c":
+            written = _write_c(model, out, name=name, weights_type=weights_type)
+        else:
+            written = _write_onnx(model, out, name=name, unrolled=unrolled)
+    for file in written:
+        click.echo(str(file))
 
 
 def _write_c(model: Segmenter, out: Path, *, name: str | None, weights_type: str) -> list[Path]:
@@ -93,7 +104,7 @@ def _write_bundle(paths: tuple[Path, ...], out: Path) -> list[Path]:
     return write_bundle(paths, out, c_files=c_files)
 
 
-def _write_onnx(model: Segmenter, out: Path, *, name: str | None, weights_type: str) -> list[Path]:
+def _write_onnx(model: Segmenter, out: Path, *, name: str | None, unrolled: bool) -> list[Path]:
     from ..models.export.c_source import identifier
     from ..results.atomic import write_bytes
 
@@ -103,5 +114,5 @@ def _write_onnx(model: Segmenter, out: Path, *, name: str | None, weights_type: 
         raise BenchError(f"--format onnx: {error.name} is not installed; pip install 'mednca-bench[onnx]'") from error
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{identifier(name or model.name)}.onnx"
-    write_bytes(path, onnx_bytes(model))
+    write_bytes(path, onnx_bytes(model, unrolled=unrolled))
     return [path]

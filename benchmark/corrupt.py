@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..results.atomic import write_bytes, write_text
 from .condition import Condition
-from .evaluate import Shown, scored_spacing, show
 from .preprocess import Preprocess, label_masks, label_names
 from .progress import progress
 from .resample import resize_map, warp_masks
+from .shown import Shown, scored_spacing, show
 from .suite import Suite
 from .task import Task
 from .volume import Case

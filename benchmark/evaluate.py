@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..perturbations.base import GridMap, GridPerturbation, generator
 from ..results.measure import measure, paper_sums
 from ..results.uncertainty import pooled_logits, uncertainty
 from .cache import CaseCache
@@ -32,8 +31,9 @@ from .equivariance import FLOOR_SEED
 from .equivariance import counts as agreement
 from .errors import BenchError
 from .plan import Unit
-from .preprocess import Preprocess, label_masks, label_names, model_input
+from .preprocess import label_masks, label_names
 from .resample import nearest_masks, resize_map, warp, warp_masks
+from .shown import Shown, scored_spacing, show
 from .task import Task
 from .volume import Case
 
@@ -72,21 +72,6 @@ class JobResult:
     failures: tuple[dict[str, Any], ...]
     units: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A case as a condition shows it to the model.
-
-    Attributes:
-        slices: (Z, C, H, W) float32, the model's input.
-        grid_map: the pull-back of the grid perturbation, identity otherwise.
-        parameters: what was drawn and applied.
-    """
-
-    slices: NDArray[np.float32]
-    grid_map: GridMap
-    parameters: dict[str, Any]
 
 
 def run_job(job: Job) -> JobResult:
@@ -165,37 +150,6 @@ def compare(
     if condition.kind == "clean" and condition.grid == "model" and unit.contestant.stochastic:
         return agreement(logits, pooled(answer(unit, model, case, shown, more=FLOOR_SEED)), shown.grid_map)
     return [{} for _ in logits]
-
-
-def show(case: Case, condition: Condition, recipe: Preprocess) -> Shown:
-    """The case under a condition, preprocessed."""
-    image = np.asarray(case.image)
-    if not condition.severity:
-        return Shown(model_input(image, recipe), GridMap.identity(), {})
-    family = condition.family
-    rng = generator(condition.draw, case.id, family.name)
-    if isinstance(family, GridPerturbation):
-        slices = model_input(image, recipe)
-        params = family.draw(condition.severity, rng=rng, shape=recipe.size, spacing=model_spacing(case, recipe)[:2])
-        return Shown(family.apply(slices, params=params), family.pull_back(params, shape=recipe.size), params)
-    params = family.draw(condition.severity, rng=rng, shape=image.shape, spacing=case.spacing)
-    return Shown(model_input(family.apply(image, params=params), recipe), GridMap.identity(), params)
-
-
-def scored_spacing(case: Case, size: tuple[int, int], grid_map: GridMap) -> tuple[float, float, float]:
-    """Millimetres of anatomy that one step along each axis of the perturbed model grid of `size` covers.
-
-    The columns of the map to the native grid, each as long as it is in mm: the size of a pixel divided by the local
-    scale, also where pixels are not square and the map turns.
-    """
-    native = resize_map((case.image.shape[1], case.image.shape[2]), size).after(grid_map).matrix
-    along_h, along_w = np.linalg.norm(np.asarray(case.spacing[:2])[:, None] * native, axis=0)
-    return float(along_h), float(along_w), case.spacing[2]
-
-
-def model_spacing(case: Case, recipe: Preprocess) -> tuple[float, float, float]:
-    """The size in mm of a voxel of the model's grid."""
-    return scored_spacing(case, recipe.size, GridMap.identity())
 
 
 @lru_cache(maxsize=4)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from ..results.metrics import derive
 from ..results.store import Store
 from .condition import Condition
-from .evaluate import show
 from .examples import Mask, answers, foreground, fullest_slice, shown_models, truth
 from .plan import Contestant
+from .shown import show
 from .task import Task
 from .volume import Case
 

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from ..perturbations.base import GridMap
 from ..results.atomic import write_bytes
 from .condition import Condition
-from .evaluate import Shown, load_model, segment, show
+from .evaluate import load_model, segment
 from .plan import Contestant
 from .preprocess import Preprocess, label_masks
 from .resample import resize_map, warp_masks
+from .shown import Shown, show
 from .task import Task
 from .volume import Case
 

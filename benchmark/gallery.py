@@ -16,9 +16,9 @@ from ..results.atomic import write_bytes
 from ..results.run_info import PHANTOM
 from ..results.style import new_figure, styled
 from .condition import Condition
-from .evaluate import show
 from .preprocess import Preprocess, label_masks
 from .resample import resize_map, warp_masks
+from .shown import show
 from .task import Task
 from .volume import Case
 

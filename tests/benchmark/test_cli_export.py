@@ -40,8 +40,11 @@ def test_c_source_compiles_and_runs(trained: Path, tmp_path: Path, capsys: pytes
     assert "| 256 x 256 |" in (out / "README.md").read_text(encoding="utf-8")
 
 
-def test_onnx_graph_loads(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, text, _ = typed(capsys, "--weights", trained, "--format", "onnx", "--out", tmp_path / "o")
+@pytest.mark.parametrize("how", [(), ("--unrolled",)], ids=str)
+def test_onnx_graph_loads(
+    how: tuple[str, ...], trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text, _ = typed(capsys, "--weights", trained, "--format", "onnx", "--out", tmp_path / "o", *how)
     assert (code, text) == (0, f"{tmp_path / 'o' / 'med_nca_16.onnx'}\n")
     session = onnxruntime.InferenceSession(tmp_path / "o" / "med_nca_16.onnx")
     assert [each.name for each in session.get_inputs()] == ["image", "fire_coarse", "fire_fine"]
@@ -69,6 +72,8 @@ def test_what_does_not_go_together(trained: Path, tmp_path: Path, capsys: pytest
     assert code == 2 and "--format onnx takes one --weights file, not 2" in error
     code, _, error = typed(capsys, "--weights", trained, "--format", "bundle", "--name", "x", *out)
     assert code == 2 and "--name goes with --format c and onnx" in error
+    code, _, error = typed(capsys, "--weights", trained, "--format", "c", "--unrolled", *out)
+    assert code == 2 and "--unrolled goes with --format onnx only" in error
     other = tmp_path / "unet.safetensors"
     other.write_bytes(weights.to_bytes(build("unet-small"), metadata={}))
     code, _, error = typed(capsys, "--weights", other, "--format", "c", *out)
