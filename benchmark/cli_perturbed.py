@@ -28,7 +28,7 @@ def _options(part: str) -> Callable[[Command], Command]:
         click.option("--channel", help="Modality, name or number. Default: the first (prostate: T2)."),
         click.option("--recipe", default="quick", show_default=True, help="Its preprocessing is what a model sees."),
         click.option("--model", default="med-nca", show_default=True, help="Whose form of the recipe."),
-        click.option("--suite", default="robustness", show_default=True, help="Whose perturbations, and versions."),
+        click.option("--suite", default="robustness-v2", show_default=True, help="Whose perturbations, and versions."),
         click.option("--perturbation", "perturbations", multiple=True, help="Only this family; repeatable."),
         click.option("--split", "part", type=click.Choice(["train", "val", "test"]), default=part, show_default=True,
                      help="Which part of the split is read."),

@@ -234,6 +234,7 @@ def _identity(manifest: Manifest, entry: dict[str, Any], keys: dict[str, str], *
         "grid": condition.grid,
         "draw_seed": condition.draw,
         "fire_seed": -1,
+        "passes": 1,
         "clean_key": keys.get(entry["clean"], keys[entry["id"]]),
         "parameters": json.dumps(entry["parameters"], sort_keys=True),
     }
