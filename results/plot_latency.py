@@ -26,7 +26,8 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
     figure = new_figure(PAGE_WIDTH, 4.4)
     ax = figure.subplots()
     _published(ax)
-    filled = table.fillna({"engine": "PyTorch", "steps": 0, "threads": 0})
+    named = table.assign(engine=table["engine"].astype(object))  # a column of nothing has another type
+    filled = named.fillna({"engine": "PyTorch", "steps": 0, "threads": 0})
     most = filled.groupby("model")["steps"].max()
     groups: Any = filled.groupby(["model", "steps", "engine", "threads"], sort=True)
     for (model, steps, engine, threads), rows in groups:
