@@ -27,7 +27,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         return found
 
     monkeypatch.setattr(ladder_module, "measure_ladder", measure)
-    monkeypatch.setattr(plots, "write", lambda folder: [])
+    monkeypatch.setattr(plots, "write", lambda folder, **options: [])
     monkeypatch.chdir(tmp_path)
 
     def type_(*words: str) -> tuple[int, str, str, list[Any]]:
