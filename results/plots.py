@@ -93,8 +93,7 @@ def _drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Itera
 
 
 def _device_drawings(tables: Mapping[str, Table], info: RunInfo, style: Mapping[str, Look]) -> Iterator[_Drawing]:
-    """What was timed and what fits into memory; neither depends on the data that the run scored."""
-    scope = Scope("generated images", "none", False)
+    """What was timed and what fits into memory, under the heading of the run whose folder they lie in."""
     timed = tables["efficiency"].frame if "efficiency" in tables else None
     if timed is None or (sided := timed.dropna(subset=["image_side", "latency_slice_ms_median"])).empty:
         _LOG.info("latency is not drawn: the run has no timings")
@@ -103,8 +102,9 @@ def _device_drawings(tables: Mapping[str, Table], info: RunInfo, style: Mapping[
             "latency", "Latency of one slice against its side", scope, latency_against_side(sided, looks=style)
         )
     if "memory_ladder" in tables:
-        figure = ladder_steps(tables["memory_ladder"].frame, looks=style)
-        yield _Drawing("memory_ladder", "Largest image under a memory cap", scope, figure)
+        frame = tables["memory_ladder"].frame
+        figure = ladder_steps(frame, looks=style)
+        yield _Drawing("memory_ladder", "Largest image under a memory cap", _first_scope(frame), figure)
     else:
         _LOG.info("memory_ladder is not drawn: the run has no ladder; see `mednca-bench ladder`")
     for scored, rows, name in _parts(tables, "accuracy", "dice_energy"):
@@ -113,6 +113,11 @@ def _device_drawings(tables: Mapping[str, Table], info: RunInfo, style: Mapping[
             _LOG.info("%s is not drawn: no energy was measured", name)
             continue
         yield _Drawing(name, "Dice against energy per slice", scored, dice_against_energy(known, looks=style))
+
+
+def _first_scope(frame: "pd.DataFrame") -> Scope:
+    first = frame.iloc[0]
+    return Scope(str(first["task"]), str(first["split"]), bool(first["phantom"]))
 
 
 def _parts(tables: Mapping[str, Table], table: str, figure: str) -> Iterator[tuple[Scope, "pd.DataFrame", str]]:

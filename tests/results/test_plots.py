@@ -17,7 +17,7 @@ from mednca_bench.results.plot_examples import read_examples
 from mednca_bench.results.plot_parameters import dice_against_parameters
 from mednca_bench.results.store import Store
 
-NAMES = ("severity_curves", "delta_dice", "dice_parameters", "examples")
+NAMES = ("severity_curves", "delta_dice", "dice_parameters", "latency", "examples")
 
 
 @dataclass(frozen=True)
