@@ -98,9 +98,8 @@ def _device_drawings(tables: Mapping[str, Table], info: RunInfo, style: Mapping[
     if timed is None or (sided := timed.dropna(subset=["image_side", "latency_slice_ms_median"])).empty:
         _LOG.info("latency is not drawn: the run has no timings")
     else:
-        yield _Drawing(
-            "latency", "Latency of one slice against its side", scope, latency_against_side(sided, looks=style)
-        )
+        figure = latency_against_side(sided, looks=style)
+        yield _Drawing("latency", "Latency of one slice against its side", _first_scope(timed), figure)
     if "memory_ladder" in tables:
         frame = tables["memory_ladder"].frame
         figure = ladder_steps(frame, looks=style)
