@@ -44,7 +44,10 @@ class Contrast(AcquisitionPerturbation):
         most = signal.max(axis=(1, 2, 3), keepdims=True)
         most[most == 0] = 1
         signal /= most
-        np.power(signal, gamma, out=signal)
+        with np.errstate(divide="ignore"):  # the power of 0 is the exponential of -infinity, 0
+            np.log(signal, out=signal)
+        signal *= gamma
+        np.exp(signal, out=signal)  # as a power, and several times faster in float32
         signal *= most
         signal += base
         return signal
