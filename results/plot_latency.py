@@ -45,6 +45,7 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
             markerfacecolor=look.colour if engine == "PyTorch" else "white",
             label=f"{model} ({', '.join(words)})" if words else str(model),
         )
+    _cross_out(ax, filled)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     sides = sorted({int(side) for side in filled["image_side"]} | {RATIO_SIDE, 640, 960})
@@ -54,6 +55,22 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
     _mark_ratio(ax, filled)
     figure.legend(loc="outside right upper", frameon=False, fontsize=7)
     return figure
+
+
+def _cross_out(ax: "Axes", table: "pd.DataFrame") -> None:
+    """Cross out what was timed beside other work or on a machine that slowed down."""
+    flagged = table[[name for name in ("busy", "throttled") if name in table]].eq(True).any(axis=1)
+    if flagged.any():
+        wrong = table[flagged]
+        ax.plot(
+            wrong["image_side"].astype(float),
+            wrong["latency_slice_ms_median"].astype(float),
+            color="0.1",
+            marker="x",
+            linestyle="none",
+            zorder=5,
+            label="too long: machine busy or throttled",
+        )
 
 
 def _apart(sides: list[int]) -> list[int]:

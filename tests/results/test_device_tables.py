@@ -137,4 +137,5 @@ def test_lines_are_those_of_the_table(folder):
     lines = {line.get_label(): line.get_ydata().tolist() for line in ax.get_lines()}
     assert lines["med-nca (64 steps, 2 threads)"] == [1000.0] and lines["unet (2 threads)"] == [3000.0]
     assert lines["unet, published, Raspberry Pi"][0] == 10_090.0
+    assert lines["too long: machine busy or throttled"] == [3000.0]  # unet's row is flagged
     assert {text.get_text() for text in ax.texts} >= {"× 2.29", "× 3.00"}
