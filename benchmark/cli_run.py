@@ -39,7 +39,7 @@ def _data_options(command: Command) -> Command:
 
 
 @click.command()
-@click.option("--suite", required=True, help="What to run; see `list suites`. A bare name is its newest version.")
+@click.option("--suite", required=True, help="See `list suites`. A bare name is its newest settled version.")
 @_data_options
 @click.option(
     "--split",

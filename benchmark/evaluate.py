@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -94,7 +94,8 @@ def records(unit: Unit, job: Job) -> list[dict[str, Any]]:
     recipe = unit.contestant.preprocess
     shown = show(case, unit.condition, recipe)
     model = load_model(unit.contestant.path, unit.contestant.weights)
-    passes = answer(unit, model, case, shown)
+    perturbed = bool(unit.condition.severity)
+    passes = answer(unit, model, case, shown.slices) if perturbed else clean_answer(unit, model, case)
     logits = pooled(passes)
     identity = unit.row(job.task, part=job.part) | {"parameters": json.dumps(shown.parameters, sort_keys=True)}
     names = label_names(job.task.labels, recipe)
@@ -107,30 +108,45 @@ def records(unit: Unit, job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def answer(unit: Unit, model: Segmenter, case: Case, shown: Shown, *, more: int = 0) -> NDArray[np.float32]:
-    """The model's passes under the unit's condition; those over clean images are kept for the next unit.
+def answer(
+    unit: Unit, model: Segmenter, case: Case, slices: NDArray[np.float32], *, more: int = 0
+) -> NDArray[np.float32]:
+    """The model's passes over a case's slices.
 
     Args:
         unit: gives the number of passes and their first fire seed.
         model: in evaluation mode.
         case: the unit's.
-        shown: the case under the unit's condition.
+        slices: (Z, C, H, W), what the model is shown.
         more: added to the fire seeds.
 
     Returns:
         Logits (passes, K, H, W, Z).
     """
-    contestant, first = unit.contestant, unit.fire_seed + more
-    name = (contestant.path, contestant.weights, contestant.preprocess, case.id, case.sha256, first, unit.passes)
-    if not unit.condition.severity and name in _clean_answers:
-        return _clean_answers[name]
+    first = unit.fire_seed + more
     seeds = range(first, first + unit.passes)
-    passes = np.stack([segment(model, shown.slices, case=case, fire_seed=seed) for seed in seeds])
-    if not unit.condition.severity:
+    return np.stack([segment(model, slices, case=case, fire_seed=seed) for seed in seeds])
+
+
+def clean_answer(unit: Unit, model: Segmenter, case: Case) -> NDArray[np.float32]:
+    """The passes over the clean image, as `answer`; kept, since units of a case that need them follow each other."""
+    contestant = unit.contestant
+    name = (
+        contestant.path,
+        contestant.weights,
+        contestant.preprocess,
+        case.id,
+        case.sha256,
+        unit.fire_seed,
+        unit.passes,
+    )
+    if name not in _clean_answers:
+        shown = show(case, unit.condition.clean, contestant.preprocess)
+        passes = answer(unit, model, case, shown.slices)
         while len(_clean_answers) >= KEPT_ANSWERS:
             del _clean_answers[next(iter(_clean_answers))]
         _clean_answers[name] = passes
-    return passes
+    return _clean_answers[name]
 
 
 def pooled(passes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -144,11 +160,9 @@ def compare(
     """The `eq_*` columns of a unit's labels: see `equivariance.py`; nothing where they are not defined."""
     condition = unit.condition
     if condition.kind == "grid":
-        still = replace(unit, condition=condition.clean)
-        clean = answer(still, model, case, show(case, still.condition, unit.contestant.preprocess))
-        return agreement(logits, pooled(clean), shown.grid_map)
+        return agreement(logits, pooled(clean_answer(unit, model, case)), shown.grid_map)
     if condition.kind == "clean" and condition.grid == "model" and unit.contestant.stochastic:
-        return agreement(logits, pooled(answer(unit, model, case, shown, more=FLOOR_SEED)), shown.grid_map)
+        return agreement(logits, pooled(answer(unit, model, case, shown.slices, more=FLOOR_SEED)), shown.grid_map)
     return [{} for _ in logits]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from .estimates import MACRO
 from .figure_kinds import CASES, EXAMPLE_SLICES, KINDS, Kind, NothingToDrawError, Run
 from .plot_cases import read_cases, worst_median_best
-from .plot_examples import example_slices, read_examples
+from .plot_examples import Examples, example_slices, read_examples
 from .run_info import RunInfo
 from .scored import SCOPE, Scope
 from .style import looks, plain
@@ -64,7 +64,7 @@ def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterat
                 _LOG.info("%s is not drawn: %s", name, reason)
                 continue
             yield Drawing(name, kind.what, kind.caption, _alt(kind, rows), kind.table, scope, figure)
-    yield from _example_drawings(folder, run)
+    yield from _example_drawings(folder, examples, run)
 
 
 def _names(models: Collection[str]) -> dict[str, str]:
@@ -82,8 +82,8 @@ def _of(models: Collection[str], run: Run) -> tuple[str, ...]:
     return tuple(run.names[model] for model in models)
 
 
-def _example_drawings(folder: Path, run: Run) -> Iterator[Drawing]:
-    examples, cases, scope = read_examples(folder), read_cases(folder), _examples_scope(run)
+def _example_drawings(folder: Path, examples: Examples | None, run: Run) -> Iterator[Drawing]:
+    cases, scope = read_cases(folder), _examples_scope(run)
     if cases is None:
         _LOG.info("cases is not drawn: %s has no cases in its examples.npz", folder)
     else:
