@@ -69,6 +69,7 @@ def _data_options(command: Command) -> Command:
 @click.option("--allow-train-cases", is_flag=True, help="Score cases a model was trained on (marked in the results).")
 @click.option("--profile", default="quick", show_default=True, help="How long is timed: quick or conformant.")
 @click.option("--side", "sides", multiple=True, type=click.IntRange(8), help="Image side to time; repeatable.")
+@click.option("--engine", "engines", multiple=True, help="Engine to time: pytorch (default), onnx, onnx-unrolled or c.")
 @click.option("--dry-run", is_flag=True, help="Print the units, what is done and an estimate; compute nothing.")
 def run(suite: str, dry_run: bool, **given: Any) -> int:
     """Run a suite and write records, tables, plots and report.html into a run folder.
@@ -79,7 +80,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
     from .suite import find_suite
 
     found = find_suite(suite)
-    _known_timing(found, given["profile"], given["sides"])
+    engines = _known_timing(found, given["profile"], given["sides"], given["engines"])
     plugins = _load_plugins(given["plugins"])
     _known_perturbations(given["perturbations"])
     from .request import Request
@@ -95,6 +96,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
         jobs=given["jobs"] or min(8, usable_cores()),
         plugins=plugins,
         channel=given["channel"],
+        engines=engines,
         **{name: given[name] for name in (
             "task", "data", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "passes", "out",
             "threads", "limit", "allow_train_cases", "profile", "sides",
@@ -196,12 +198,20 @@ def _known_recipe(name: str, models: tuple[str, ...]) -> None:
         recipe_for(name, model)
 
 
-def _known_timing(suite: Suite, profile: str, sides: tuple[int, ...]) -> None:
+def _known_timing(suite: Suite, profile: str, sides: tuple[int, ...], engines: tuple[str, ...]) -> tuple[str, ...]:
+    """The engines to time, each once."""
     from .timing_profile import find_profile
 
     found = find_profile(profile)
-    if not suite.sweep and (found.name != "quick" or sides):
-        raise UsageProblem(f"--profile and --side belong to suite efficiency-v2; {suite.name} times as models are used")
+    if not suite.sweep and (found.name != "quick" or sides or engines):
+        raise UsageProblem(
+            f"--profile, --side and --engine belong to suite efficiency-v2; {suite.name} times as models are used"
+        )
+    if not engines:
+        return ("pytorch",)
+    from .other_engines import known_engine
+
+    return tuple(dict.fromkeys(map(known_engine, engines)))
 
 
 def _known_perturbations(names: tuple[str, ...]) -> None:

@@ -33,6 +33,7 @@ LIBRARIES = (
     "pytest",
     "pytest-benchmark",
     "psutil",
+    "onnxruntime",
 )
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")

@@ -45,6 +45,7 @@ class Request:
     allow_train_cases: bool = False
     profile: str = "quick"
     sides: tuple[int, ...] = ()
+    engines: tuple[str, ...] = ("pytorch",)
 
 
 def find_task(name: str | None, data: str | None) -> Task:

@@ -20,6 +20,7 @@ from .errors import BenchError
 from .evaluate import CELLS_PER_PASS
 from .identity import key
 from .machine import LASTING, machine, versions
+from .other_engines import PYTORCH
 from .timing_process import measure_cold_start, measure_memory, measure_time
 from .timing_profile import find_profile
 from .timing_scan import scan_bytes
@@ -47,6 +48,7 @@ class TimingRequest:
         label: names the files; None takes the model's name.
         plugins: files that register models.
         profile: how long and how often is timed, a name of `timing_profile`.
+        engine: what answers, a name of `other_engines.TITLES`; another than PyTorch belongs to the sweep.
         sweep: measure what `efficiency-v2` does (end to end, cold starts, one slice's memory) instead of
             `efficiency-v1` (a volume's time and memory).
     """
@@ -63,6 +65,7 @@ class TimingRequest:
     label: str | None = None
     plugins: tuple[Path, ...] = ()
     profile: str = "quick"
+    engine: str = PYTORCH
     sweep: bool = False
 
     def __post_init__(self) -> None:
@@ -72,8 +75,9 @@ class TimingRequest:
 
     @property
     def stem(self) -> str:
-        """File name without ending: label, size and threads."""
-        return f"{self.file_label}-{self.size[0]}x{self.size[1]}-t{self.threads}"
+        """File name without ending: label, engine if not PyTorch, size and threads."""
+        engine = "" if self.engine == PYTORCH else f"-{self.engine}"
+        return f"{self.file_label}{engine}-{self.size[0]}x{self.size[1]}-t{self.threads}"
 
     @property
     def file_label(self) -> str:
@@ -95,6 +99,7 @@ class TimingRequest:
             plugins=tuple(str(file.resolve()) for file in self.plugins),
             parts=("slice", "end_to_end") if self.sweep else ("slice", "volume"),
             profile=self.profile,
+            engine=self.engine,
         )
 
 
@@ -138,8 +143,11 @@ def _sweep(work: Workload, folder: Path) -> tuple[dict[str, Any], bytes]:
     scan = folder / "scan.nii.gz"
     scan.write_bytes(scan_bytes(channels=work.in_channels, size=work.size, slices=work.slices))
     work = replace(work, scan=str(scan))
-    memory = measure_memory(replace(work, slices=1), folder)
-    cold = [measure_cold_start(work, folder) for _ in range(find_profile(work.profile).cold_starts)]
+    # An exported model's process holds PyTorch too and exports or compiles first: its memory and start are not its own.
+    exported = work.engine != PYTORCH
+    memory = {} if exported else measure_memory(replace(work, slices=1), folder)
+    starts = 0 if exported else find_profile(work.profile).cold_starts
+    cold = [measure_cold_start(work, folder) for _ in range(starts)]
     raw = measure_time(work, folder)
     return summarise_sweep(work, json.loads(raw), memory=memory, cold=cold), raw
 
@@ -153,9 +161,9 @@ def timing_key(request: TimingRequest) -> str:
         version=TIMING_VERSION,
         cells_per_pass=CELLS_PER_PASS,
         model=[request.model, dict(request.options), request.in_channels, request.out_channels],
-        work=[*request.size, request.slices, request.threads, request.profile, request.sweep],
+        work=[*request.size, request.slices, request.threads, request.profile, request.sweep, request.engine],
         weights=_digest([request.weights] if request.weights else []),
-        code=_digest(sorted(models.glob("*.py"))),
+        code=_digest(sorted(file for file in models.rglob("*") if file.suffix in (".py", ".in"))),
         plugins=_digest(request.plugins),
         machine=[here[name] for name in LASTING],
         versions=versions(),

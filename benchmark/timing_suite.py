@@ -10,7 +10,7 @@ from typing import Any
 from .evaluate import CELLS_PER_PASS
 from .plan import Contestant
 from .preprocess import Preprocess, label_names
-from .progress import progress
+from .progress import progress, say
 from .recipe import recipe_for
 from .request import Request
 from .task import Task
@@ -51,10 +51,24 @@ def time_models(request: Request, folder: Path, *, task: Task, case: Case, conte
         for model in timed_models(request, contestants)
         for how in (_sweep(request, slices) if request.suite.sweep else _as_used(request, model.prepare, slices))
     ]
+    wanted = [each for each in wanted if _takes(each)]
     with progress("timing", total=len(wanted)) as meter:
         for each in wanted:
             measure_efficiency(each)
             meter.advance(note=each.stem)
+
+
+def _takes(each: TimingRequest) -> bool:
+    """Whether the engine takes the model: C source is written for Med-NCA only. Says so where it does not."""
+    if each.engine != "c":
+        return True
+    from ..models import build
+    from ..models.med_nca import MedNCA
+
+    if isinstance(build(each.model, **each.options), MedNCA):
+        return True
+    say(f"{each.file_label}: not timed as C, which is written for Med-NCA only")
+    return False
 
 
 def timed_models(request: Request, contestants: Sequence[Contestant]) -> list[Timed]:
@@ -71,16 +85,19 @@ def _sweep(request: Request, slices: int) -> Iterator[dict[str, Any]]:
     """`efficiency-v2`: the profile's sides and threads; end to end a volume that is one pass of the model."""
     profile = find_profile(request.profile)
     threads = request.jobs * request.threads
-    for count in sorted({1, threads} if profile.single_thread else {threads}):
-        for side in request.sides or profile.sides:
-            at_once = max(1, min(slices, CELLS_PER_PASS // side**2))
-            yield {
-                "size": (side, side),
-                "slices": at_once,
-                "threads": count,
-                "profile": profile.name,
-                "sweep": True,
-            }
+    counts = sorted({1, threads} if profile.single_thread else {threads})
+    for engine in request.engines:
+        for count in (1,) if engine == "c" else counts:  # exported C has one thread
+            for side in request.sides or profile.sides:
+                at_once = max(1, min(slices, CELLS_PER_PASS // side**2))
+                yield {
+                    "size": (side, side),
+                    "slices": at_once,
+                    "threads": count,
+                    "profile": profile.name,
+                    "engine": engine,
+                    "sweep": True,
+                }
 
 
 def _trained(found: Contestant) -> Timed:

@@ -13,12 +13,11 @@ from typing import Any
 
 from .energy import UNAVAILABLE
 from .machine import machine, versions
+from .other_engines import TITLES
 from .timing_profile import find_profile
 from .workload import Workload
 
 BUSY = 0.1  # share of the usable cores that worked for others; above it, times are flagged
-ENGINE = "PyTorch"
-
 _MS_PER_S = 1e3
 _BYTES_PER_MB = 10**6
 
@@ -49,7 +48,14 @@ def summarise(work: Workload, raw: Mapping[str, Any], memory: Mapping[str, int])
 def summarise_sweep(
     work: Workload, raw: Mapping[str, Any], *, memory: Mapping[str, int], cold: Sequence[Mapping[str, float]]
 ) -> dict[str, Any]:
-    """Make a summary of `efficiency-v2`; `cold` holds the seconds of each cold start, the rest is as in `summarise`."""
+    """Make a summary of `efficiency-v2`.
+
+    Args:
+        work: as in `summarise`.
+        raw: likewise.
+        memory: likewise; empty where it was not measured.
+        cold: the seconds of each cold start; empty likewise.
+    """
     windows = _windows(raw)
     times = {part: [entry["stats"]["data"] for entry in entries] for part, entries in windows.items()}
     profile = find_profile(work.profile)
@@ -66,8 +72,7 @@ def summarise_sweep(
         "rounds": min(len(seconds) for each in times.values() for seconds in each),
         "windows": profile.windows,
         "shortest_window_s": round(shortest, 2),
-        **{f"cold_{stage}_s": round(statistics.median(each[stage] for each in cold), 3) for stage in cold[0]},
-        "cold_starts": len(cold),
+        **_cold(cold),
         **_energy(windows["slice"]),
         **_memory(memory),
         **where,
@@ -107,7 +112,8 @@ def _what(work: Workload, facts: Mapping[str, Any]) -> dict[str, Any]:
     height, width = work.size
     return {
         "model": work.model,
-        "engine": ENGINE,
+        "engine": TITLES[work.engine],
+        "engine_version": facts.get("engine_version"),
         "steps": facts.get("steps"),
         "parameters": facts["parameters"],
         "weight_bytes": facts["weight_bytes"],
@@ -118,6 +124,12 @@ def _what(work: Workload, facts: Mapping[str, Any]) -> dict[str, Any]:
         "threads": work.threads,
         "instruction_set": facts["instruction_set"],
     }
+
+
+def _cold(starts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    stages = starts[0] if starts else ()
+    medians = {f"cold_{stage}_s": round(statistics.median(each[stage] for each in starts), 3) for stage in stages}
+    return {**medians, "cold_starts": len(starts)} if starts else {}
 
 
 def _memory(memory: Mapping[str, int]) -> dict[str, float]:

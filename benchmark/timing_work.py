@@ -16,6 +16,7 @@ import torch
 from ..models import build
 from ..models.base import FireKey, Segmenter, parameter_count
 from .errors import BenchError
+from .other_engines import PYTORCH, Exported, exported
 from .plugins import load_plugins
 from .workload import Workload
 
@@ -28,11 +29,16 @@ def make_model(work: Workload) -> Segmenter:
     """Load plug-ins, set the threads and make the model, in evaluation mode on the CPU.
 
     Raises:
-        BenchError: the weights file is of another model.
+        BenchError: the weights file is of another model, or the engine does not take the model.
         ValueError: the model cannot be made.
     """
     load_plugins(map(Path, work.plugins))
     torch.set_num_threads(work.threads)
+    model = _model(work)
+    return model if work.engine == PYTORCH else exported(model, work.engine, threads=work.threads).eval()
+
+
+def _model(work: Workload) -> Segmenter:
     if work.weights is None:
         fresh = build(work.model, in_channels=work.in_channels, out_channels=work.out_channels, **work.options)
         return fresh.eval()
@@ -69,12 +75,13 @@ def segment(model: Segmenter, passes: Sequence[Pass]) -> list[torch.Tensor]:
         return [model(images, keys=keys) for images, keys in passes]
 
 
-def facts(model: Segmenter, work: Workload) -> dict[str, int | None]:
-    """Count parameters, bytes of the tensors in a weights file (its header aside), MACs of one slice, steps a level."""
+def facts(model: Segmenter, work: Workload) -> dict[str, int | str | None]:
+    """Count parameters, bytes of a weights file's tensors, MACs of one slice, steps a level; name the engine."""
     tensors = [*model.parameters(), *model.buffers()]  # each once, where a state dict may name one twice
     return {
         "parameters": parameter_count(model),
         "weight_bytes": sum(tensor.numel() * tensor.element_size() for tensor in tensors),
         "macs": model.macs(*work.size),
         "steps": model.options.get("steps"),
+        "engine_version": model.version if isinstance(model, Exported) else f"torch {torch.__version__}",
     }

@@ -28,6 +28,7 @@ class Workload:
         plugins: files that register models.
         parts: what is timed: "slice" and "volume" the model's call, "end_to_end" from NIfTI to NIfTI.
         profile: how long and how often, a name of `timing_profile`.
+        engine: what answers, a name of `other_engines.TITLES`.
         scan: NIfTI file of `slices` slices for the way end to end.
     """
 
@@ -43,6 +44,7 @@ class Workload:
     plugins: tuple[str, ...]
     parts: tuple[str, ...] = ("slice", "volume")
     profile: str = "quick"
+    engine: str = "pytorch"
     scan: str | None = None
 
     def write(self, path: Path) -> None:
