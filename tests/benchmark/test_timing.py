@@ -266,6 +266,7 @@ class TestWork:
             "weight_bytes": 147_801_092,
             "macs": 0,
             "steps": None,
+            "engine_version": f"torch {torch.__version__}",
         }
 
     def test_weights_of_another_model(self, tmp_path):
