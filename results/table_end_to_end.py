@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .cells import identity_cells, latency, significant, text, whole, without_empty
 from .run_info import RunInfo
-from .table import Table
+from .table import MISSING, Table
 from .table_efficiency import efficiency_frame, warnings
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _shown(frame: "pd.DataFrame") -> "pd.DataFrame":
                 row.latency_end_to_end_ms_median, row.latency_end_to_end_ms_p90, row.latency_end_to_end_ms_p99
             ),
             "Cold start (s)": significant(row.cold_total_s),
-            "import, model (s)": f"{significant(row.cold_import_s)}, {significant(row.cold_model_s)}",
+            "import, model (s)": _both(row.cold_import_s, row.cold_model_s),
             "Peak memory (MB)": whole(_rounded(row.peak_memory_mb)),
             "libraries (MB)": whole(_rounded(row.baseline_memory_mb)),
             "Energy (J per slice)": _energy(row.energy_slice_j, row.energy_source),
@@ -80,6 +80,12 @@ def _rounded(value: Any) -> Any:
     import pandas as pd
 
     return value if pd.isna(value) else round(float(value))
+
+
+def _both(first: Any, second: Any) -> str:
+    """Two times, or one dash where there are none."""
+    words = [significant(first), significant(second)]
+    return MISSING if set(words) == {MISSING} else ", ".join(words)
 
 
 def _energy(joules: Any, source: Any) -> str:
