@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 _STREAM = 0xA6  # separates these draws from every other use of the training seed
 
@@ -47,7 +48,7 @@ def augmented(
     return moved.clamp(0.0, 1.0) ** power, (target > 0.5).to(targets.dtype)
 
 
-def _draw(strength: Mapping[str, float], parts: list[int]) -> np.ndarray:
+def _draw(strength: Mapping[str, float], parts: list[int]) -> NDArray[np.float64]:
     """The 2 x 3 map from output to input in units of half a side (x first), and the power; always the same draws."""
     random = np.random.default_rng(parts)
     flips = np.where(random.random(2) < strength.get("flip", 0.0), -1.0, 1.0)
