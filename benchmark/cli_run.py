@@ -29,7 +29,9 @@ def _data_options(command: Command) -> Command:
             show_default=True,
             help="One foreground, as in the paper, or one output per label.",
         ),
-        click.option("--recipe", default="quick", show_default=True, help="How models are trained: a name of `list recipes`, or a FILE.toml."),
+        click.option(
+            "--recipe", default="quick", show_default=True, help="How models are trained: `list recipes`, or FILE.toml."
+        ),
         click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
                      help="Python file that registers a model or a perturbation."),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
+from .checkpoint import Position
 from .errors import BenchError
 from .recipe_type import Recipe
 
@@ -20,7 +21,18 @@ KEPT = RECENT + BEFORE
 
 
 class DivergedError(BenchError):
-    """A training run that cannot go on."""
+    """A training run that cannot go on.
+
+    Attributes:
+        position: where it stood.
+    """
+
+    def __init__(self, message: str, position: Position) -> None:
+        super().__init__(message)
+        self.position = position
+
+    def __reduce__(self) -> tuple[type[BenchError], tuple[str, Position]]:
+        return DivergedError, (str(self), self.position)
 
 
 def divergence(recipe: Recipe, *, losses: Sequence[float], norms: Sequence[float]) -> str | None:

@@ -183,7 +183,8 @@ def _rollback(position: Position, line: LogLine, run: TrainingRun, reason: str) 
         raise DivergedError(
             f"training of {run.recipe.model} (recipe {run.recipe.name}, seed {run.seed}) diverged at update "
             f"{line.update - 1}{tried}: loss {line.loss:.4g}, gradient norm {line.gradient_norm:.4g}; use another "
-            "--seed or a recipe with clipping"
+            "--seed or a recipe with clipping",
+            position,
         )
     return Rollback(
         update=line.update,
