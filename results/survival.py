@@ -1,6 +1,6 @@
 """Tables of the survival experiment, from RUN/stability/*.json: which training runs lasted.
 
-The interval of a share of runs is Wilson's (JASA 1927), which keeps its coverage for few runs and for shares of 0 and 1.
+The interval of a share of runs is Wilson's (JASA 1927), which keeps its coverage for few runs and shares of 0 and 1.
 """
 
 from collections.abc import Sequence
