@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from .atomic import write_text
 from .plot_survival import survival_shares
+from .run_info import PHANTOM
 from .scored import Scope
 from .style import save, styled, title
 from .table import MISSING, Table, bounds, number
 from .table_efficiency import read_object
 
 LEVEL: Final = 0.95
-PHANTOM: Final = "PHANTOM DATA"
 
 
 def wilson(survived: int, runs: int, *, level: float = LEVEL) -> tuple[float, float]:
