@@ -7,6 +7,7 @@ curve), `tensorboard/` and, while training, `checkpoint.safetensors`.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -196,5 +197,10 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
 
 
 def _curve(position: Position) -> dict[str, object]:
-    """The position without what only a run that goes on needs."""
-    return {name: value for name, value in asdict(position).items() if name not in ("losses", "norms", "good")}
+    """The position without what only a run that goes on needs; JSON knows no numbers that are not finite."""
+    content = {name: value for name, value in asdict(position).items() if name not in ("losses", "norms", "good")}
+    rollbacks = [
+        {what: None if isinstance(value, float) and not math.isfinite(value) else value for what, value in each.items()}
+        for each in content["rollbacks"]
+    ]
+    return content | {"rollbacks": rollbacks}

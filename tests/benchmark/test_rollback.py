@@ -17,7 +17,7 @@ from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.train import PausedError, learning_rate, train
 from mednca_bench.models.weights import digest
 
-from .test_train import RECIPE, Killed, fresh, the_run
+from tests.benchmark.test_train import RECIPE, Killed, fresh, the_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SPIKY = replace(RECIPE, loss_spike=3.0, norm_spike=10.0)
@@ -49,7 +49,7 @@ def diverging(monkeypatch, at: set[int]):
 
     def update(model, optimiser, run, *, update, rate_factor):
         line, largest = real(model, optimiser, run, update=update, rate_factor=rate_factor)
-        return (replace(line, loss=math.nan) if (update, rate_factor) in at else line), largest
+        return (replace(line, loss=math.inf) if (update, rate_factor) in at else line), largest
 
     monkeypatch.setattr(train_module, "_update", update)
     monkeypatch.setattr(train_module, "GOOD_UPDATES", 2)
@@ -92,7 +92,7 @@ def test_killed_and_resumed_equals_unbroken_across_rollbacks(tmp_path, monkeypat
 def test_when_rollbacks_are_used_up_the_run_fails_with_one_line(tmp_path, monkeypatch):
     diverging(monkeypatch, {(3, 1.0), (3, 0.5)})
     run = the_run(tmp_path, rollbacks=1)
-    with pytest.raises(DivergedError, match=r"diverged at update 3 after 1 rollbacks: loss nan") as caught:
+    with pytest.raises(DivergedError, match=r"diverged at update 3 after 1 rollbacks: loss inf") as caught:
         train(fresh(run), run)
     assert len(caught.value.position.rollbacks) == 1
 

@@ -10,7 +10,7 @@ from mednca_bench.benchmark.checkpoint import LogLine, Position
 from mednca_bench.benchmark.stability import Experiment, _judged, survives
 from mednca_bench.results import survival
 
-from .test_train import the_run
+from tests.benchmark.test_train import the_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
