@@ -147,14 +147,16 @@ class MedNCA(Segmenter):
         rule = self.levels[level]
         assert isinstance(rule, Rule)
         weights = rule.weights()
+        training = state.requires_grad or weights.look.requires_grad
         if state.device.type not in SPARSE_DEVICES:
-            return advance_dense(state, weights, self.rule_shape, bits)
-        if state.requires_grad or weights.look.requires_grad:
+            state = advance_dense(state, weights, self.rule_shape, bits)
+        elif training:
             state = advance_training(state, weights, self.rule_shape, bits)
-            if self.watch is not None:
-                self.watch(state)
-            return state
-        return advance(state, weights, self.rule_shape, bits, bfloat16=self.short)
+        else:
+            state = advance(state, weights, self.rule_shape, bits, bfloat16=self.short)
+        if training and self.watch is not None:
+            self.watch(state)
+        return state
 
 
 def med_nca_16(name: str, *, in_channels: int, out_channels: int, channels: int = 16, **options: Any) -> MedNCA:

@@ -16,7 +16,6 @@ from mednca_bench.benchmark.divergence import DivergedError, calm, divergence
 from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.train import PausedError, learning_rate, train
 from mednca_bench.models.weights import digest
-
 from tests.benchmark.test_train import RECIPE, Killed, fresh, the_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")

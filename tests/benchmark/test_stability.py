@@ -9,7 +9,6 @@ from mednca_bench.benchmark import stability as stability_module
 from mednca_bench.benchmark.checkpoint import LogLine, Position
 from mednca_bench.benchmark.stability import Experiment, _judged, survives
 from mednca_bench.results import survival
-
 from tests.benchmark.test_train import the_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
