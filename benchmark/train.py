@@ -279,7 +279,8 @@ def validation_scores(
     Soft is the paper's: probabilities as they are, no smoothing, cases without foreground left out. None without cases.
     """
     model.eval()
-    hard, soft = [], []
+    hard: list[float] = []
+    soft: list[float] = []
     step = max(1, len(cases) // count)
     for case in cases[::step][:count]:
         keys = [FireKey(seed=0, case=case.sha256, slice=z) for z in range(len(case.image))]

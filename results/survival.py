@@ -49,7 +49,8 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
     """One row per recipe: how many runs survived, with the interval."""
     import pandas as pd
 
-    numbers, words = [], []
+    numbers: list[dict[str, Any]] = []
+    words: list[dict[str, str]] = []
     for name in dict.fromkeys(row["recipe"] for row in rows):
         mine = [row for row in rows if row["recipe"] == name]
         survived = sum(bool(row["survived"]) for row in mine)
