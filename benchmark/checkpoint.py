@@ -1,6 +1,6 @@
-"""Training checkpoints: model, Adam state and position in one safetensors file, written atomically.
+"""Training checkpoints: model, Adam state, averaged weights, last good state and position in one safetensors file.
 
-The loader reads tensors and JSON and nothing else, so a checkpoint cannot run code.
+It is written atomically. The loader reads tensors and JSON and nothing else, so a checkpoint cannot run code.
 """
 
 from __future__ import annotations
@@ -26,30 +26,119 @@ class LogLine:
     gradient_norm: float
     learning_rate: float
     val_dice: float | None
+    val_soft_dice: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """A divergence that was undone.
+
+    Attributes:
+        update: at which it was seen.
+        loss: of that update.
+        gradient_norm: of that update, before clipping.
+        reason: in words.
+        back_to: updates done in the state gone back to.
+        rate_factor: what the learning rate is multiplied with from there on.
+    """
+
+    update: int
+    loss: float
+    gradient_norm: float
+    reason: str
+    back_to: int
+    rate_factor: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """Where a training run stands: updates done, seconds spent and the curve so far."""
+    """Where a training run stands.
+
+    Attributes:
+        updates: done and kept.
+        seconds: spent.
+        log: the learning curve so far.
+        computed: updates, undone ones among them.
+        rollbacks: so far.
+        losses: of the last updates, for the divergence rule.
+        norms: of the gradients of the same updates.
+        good: updates done in the state that a rollback goes back to.
+        largest_state: largest |state| of an NCA at the end of a level in any update; infinite if one was not finite.
+        seconds_to_dice: until the soft Dice of `train.GOAL_DICE` on val; None if not reached.
+    """
 
     updates: int
     seconds: float
     log: tuple[LogLine, ...]
+    computed: int = 0
+    rollbacks: tuple[Rollback, ...] = ()
+    losses: tuple[float, ...] = ()
+    norms: tuple[float, ...] = ()
+    good: int | None = None
+    largest_state: float = 0.0
+    seconds_to_dice: float | None = None
+
+
+Tensors = dict[str, torch.Tensor]
+
+
+def capture(model: torch.nn.Module, optimiser: torch.optim.Optimizer, average: Tensors) -> Tensors:
+    """Copies of everything that an update changes, under names of their own."""
+    tensors = {f"model.{name}": tensor for name, tensor in own_tensors(model).items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": value.contiguous() for name, value in state.items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in average.items()}
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
+def restore(tensors: Tensors, model: torch.nn.Module, optimiser: torch.optim.Optimizer, average: Tensors) -> None:
+    """Put model, optimiser and averaged weights back to what `capture` copied."""
+    model.load_state_dict(_under("model.", tensors), strict=False)  # only second names of a tensor are missing
+    state: dict[int, dict[str, Any]] = {}
+    for name, tensor in _under("adam.", tensors).items():
+        index, field = name.split(".", 1)
+        state.setdefault(int(index), {})[field] = tensor.clone()  # Adam works in place
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    average.update({name: tensor.clone() for name, tensor in _under("average.", tensors).items()})
 
 
 def save_checkpoint(
-    path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer, *, key: str, position: Position
+    path: Path,
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    *,
+    key: str,
+    position: Position,
+    average: Tensors | None = None,
+    good: Tensors | None = None,
 ) -> None:
-    """Write everything a run needs to go on as if it had never stopped."""
-    tensors = {f"model.{name}": tensor for name, tensor in _own_tensors(model).items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{name}": value.contiguous() for name, value in state.items()}
+    """Write everything a run needs to go on as if it had never stopped.
+
+    Args:
+        path: of the file.
+        model: as it stands.
+        optimiser: as it stands.
+        key: of the run.
+        position: reached.
+        average: the averaged weights.
+        good: what `capture` gave for the state that a rollback goes back to.
+    """
+    tensors = capture(model, optimiser, average or {})
+    tensors |= {f"good.{name}": tensor for name, tensor in (good or {}).items()}
     metadata = {"key": key, "position": json.dumps(asdict(position))}
     write_bytes(path, save(tensors, metadata=metadata))
 
 
-def load_checkpoint(path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer, *, key: str) -> Position:
-    """Put a run back to where it stood.
+def load_checkpoint(
+    path: Path,
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    *,
+    key: str,
+    average: Tensors | None = None,
+    good: Tensors | None = None,
+) -> Position:
+    """Put a run back to where it stood; `average` and `good` are filled.
 
     Returns:
         The position reached; update 0 where there is no checkpoint of this key or it cannot be read.
@@ -61,23 +150,25 @@ def load_checkpoint(path: Path, model: torch.nn.Module, optimiser: torch.optim.O
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        reached = json.loads(metadata["position"])
-        position = Position(**{**reached, "log": tuple(LogLine(**line) for line in reached["log"])})
+        position = _position(json.loads(metadata["position"]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return start  # a damaged checkpoint costs the time since the start, never the run
-    weights = _under("model.", tensors)
-    if metadata.get("key") != key or set(weights) != set(_own_tensors(model)):
+    if metadata.get("key") != key or set(_under("model.", tensors)) != set(own_tensors(model)):
         return start
-    model.load_state_dict(weights, strict=False)  # only second names of a tensor are missing
-    state: dict[int, dict[str, Any]] = {}
-    for name, tensor in _under("adam.", tensors).items():
-        index, field = name.split(".", 1)
-        state.setdefault(int(index), {})[field] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    restore(tensors, model, optimiser, {} if average is None else average)
+    if good is not None:
+        good.update(_under("good.", tensors))
     return position
 
 
-def _own_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+def _position(content: dict[str, Any]) -> Position:
+    lists = {name: tuple(content[name]) for name in ("losses", "norms") if name in content}
+    log = tuple(LogLine(**line) for line in content["log"])
+    rollbacks = tuple(Rollback(**each) for each in content.get("rollbacks", ()))
+    return Position(**{**content, **lists, "log": log, "rollbacks": rollbacks})
+
+
+def own_tensors(model: torch.nn.Module) -> Tensors:
     """Each tensor once, under its first name: PyPI unet registers every layer twice, and safetensors refuses that."""
     first: dict[int, tuple[str, torch.Tensor]] = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
@@ -85,5 +176,5 @@ def _own_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return dict(first.values())
 
 
-def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _under(prefix: str, tensors: Tensors) -> Tensors:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

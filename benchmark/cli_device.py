@@ -56,8 +56,9 @@ def ladder(
         {"model": found.model, "weights": found.path, "label": f"{found.model}-{found.recipe}-s{found.train_seed}"}
         for found in map(contestant, weights)
     ] or [
-        {"model": model, "options": dict(recipe_for(recipe, model).options), "label": f"{model}-{recipe}"}
+        {"model": model, "options": dict(found.options), "label": f"{model}-{found.name}"}
         for model in _known_models(models) or ("med-nca", "unet-small")
+        for found in [recipe_for(recipe, model)]
     ]
     chosen = tuple(sorted(set(caps))) or CAPS_MB
     with progress("memory ladder", total=len(wanted) * len(chosen)) as meter:

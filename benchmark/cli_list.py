@@ -9,7 +9,18 @@ from typing import Any
 import click
 
 Rows = list[dict[str, Any]]
-PROSE = ("summary", "source", "unit", "perturbations", "labels", "modalities", "not published")  # may wrap
+PROSE = (
+    "summary",
+    "source",
+    "unit",
+    "perturbations",
+    "labels",
+    "modalities",
+    "not published",
+    "stability",
+    "augment",
+    "options",
+)  # may wrap
 PIPE_WIDTH = 160  # characters, where there is no terminal to ask
 
 
@@ -135,6 +146,8 @@ def tasks(as_json: bool) -> None:
 @_json_option
 def recipes(as_json: bool) -> None:
     """Training recipes and what they set for each model."""
+    from dataclasses import asdict
+
     from .. import models as registry
     from .errors import UsageProblem
     from .recipe import RECIPES, recipe_for
@@ -146,12 +159,12 @@ def recipes(as_json: bool) -> None:
                 recipe = recipe_for(name, model)
             except UsageProblem:
                 continue
-            plain = {key: value for key, value in recipe.as_dict().items() if as_json or key in _SHOWN}
-            rows.append(plain | {"options": dict(recipe.options)} if as_json else _brief(plain))
+            plain = asdict(recipe)
+            rows.append(plain if as_json else _brief(plain))
     _print(rows, as_json=as_json)
 
 
-_SHOWN = ("name", "model", "options", "size", "batch", "updates", "epochs", "learning_rate", "clip_norm", "assumed")
+_STABILITY = ("warm_up", "average", "step_jitter", "state_penalty", "loss_spike", "norm_spike", "rollbacks")
 
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
@@ -167,5 +180,7 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
         "length": length,
         "rate": str(row["learning_rate"]),
         "clip": str(row["clip_norm"] or "-"),
+        "stability": ", ".join(f"{name} {row[name]}" for name in _STABILITY if row[name]),
+        "augment": ", ".join(f"{name} {value}" for name, value in row["augment"].items()),
         "not published": ", ".join(row["assumed"]),
     }

@@ -29,7 +29,9 @@ def _data_options(command: Command) -> Command:
             show_default=True,
             help="One foreground, as in the paper, or one output per label.",
         ),
-        click.option("--recipe", default="quick", show_default=True, help="How models are trained: `list recipes`."),
+        click.option(
+            "--recipe", default="quick", show_default=True, help="How models are trained: `list recipes`, or FILE.toml."
+        ),
         click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
                      help="Python file that registers a model or a perturbation."),
     ]  # fmt: skip
@@ -125,17 +127,23 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 @click.option(
     "--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads; they enter the weights."
 )
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so long; the same command goes on."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Copy the weights here.")
-def train(model: str, seed: int, threads: int, out: Path | None, **given: Any) -> None:
+def train(model: str, seed: int, threads: int, minutes: float | None, out: Path | None, **given: Any) -> None:
     """Train one model on the train part of a task; killed and run again, it goes on from its last checkpoint."""
     _load_plugins(given["plugins"])
     _known_models((model,))
     _known_recipe(given["recipe"], (model,))
+    from dataclasses import replace
+
     import torch
 
     from ..results.atomic import write_bytes
     from .request import Request, find_task, trainings
     from .suite import find_suite
+    from .train import PausedError
     from .trained import trained
 
     torch.set_num_threads(threads)
@@ -144,7 +152,11 @@ def train(model: str, seed: int, threads: int, out: Path | None, **given: Any) -
         suite=find_suite("accuracy"), models=(model,), seeds=(seed,), **{name: given[name] for name in names}
     )
     task = find_task(request.task, request.data)
-    contestant = trained(trainings(request, task)[0])
+    try:
+        contestant = trained(replace(trainings(request, task)[0], minutes=minutes))
+    except PausedError as paused:
+        say(str(paused))
+        return
     if out is not None:
         write_bytes(out, contestant.path.read_bytes())
     click.echo(str(out or contestant.path))

@@ -1,72 +1,23 @@
-"""Recipes: everything that decides what a training run does, as frozen data that is hashed into every key.
+"""The recipes by name.
 
-`quick` is ours, for a laptop. The `paper-…` recipes follow the paper (Kalkhof et al., IPMI 2023) and its official code;
-what neither publishes is listed in `assumed`.
+`quick` and `stable…` are ours. The `paper-…` and `official-…` recipes follow the paper (Kalkhof et al., IPMI 2023) and
+its official code; what neither publishes is listed in `assumed`. What each sets and why: docs/training.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from .errors import UsageProblem, unknown_name
-from .preprocess import Preprocess
+from .recipe_type import Recipe
 
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How one model is trained.
-
-    Attributes:
-        name: the recipe's name; the same name may hold different settings for different models.
-        model: the model's registered name.
-        options: what `models.build` is given beside channels, e.g. {"steps": 16}.
-        size: slice size (H, W) in pixels.
-        intensity: see `Preprocess`.
-        batch: slices per update.
-        updates: optimiser steps, at most.
-        epochs: passes over all training slices, at most. One of the two is set, or both.
-        learning_rate: of Adam, at its highest.
-        betas: of Adam.
-        schedule: "exponential" multiplies the learning rate by `decay` after each update, "cosine" lets it fall to 0.
-        decay: factor per update, for "exponential".
-        clip_norm: the gradient's norm is clipped to this; None leaves it alone.
-        assumed: settings that the source does not publish.
-    """
-
-    name: str
-    model: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    size: tuple[int, int] = (64, 64)
-    intensity: Literal["volume", "slice"] = "volume"
-    batch: int
-    updates: int | None = None
-    epochs: int | None = None
-    learning_rate: float
-    betas: tuple[float, float]
-    schedule: Literal["exponential", "cosine"]
-    decay: float = 1.0
-    clip_norm: float | None = None
-    assumed: tuple[str, ...] = ()
-
-    def total_updates(self, slices: int) -> int:
-        """Optimiser steps for a training set of that many slices."""
-        limits = [] if self.updates is None else [self.updates]
-        if self.epochs is not None:
-            limits.append(self.epochs * -(-slices // self.batch))
-        return min(limits)
-
-    def preprocess(self, labels: Literal["merged", "classes"]) -> Preprocess:
-        """The preprocessing the model is trained and scored with."""
-        return Preprocess(size=self.size, intensity=self.intensity, labels=labels)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for hashing and for the weights' metadata."""
-        return asdict(self)
-
+__all__ = ["RECIPES", "SUMMARIES", "Recipe", "publishes", "recipe_for"]
 
 _NCAS = ("med-nca", "med-nca-16")
+_AUGMENT = {"flip": 0.5, "scale": 0.15, "shift": 0.1, "gamma": 0.3}
 
 
 def _quick(model: str) -> Recipe:
@@ -96,26 +47,50 @@ def _quick(model: str) -> Recipe:
     )
 
 
-def _paper(name: str, model: str, *, size: tuple[int, int], batch: int, assumed: tuple[str, ...]) -> Recipe:
+def _stable(model: str) -> Recipe:
+    """Quick's settings, longer, with what keeps a long run from being lost."""
     nca = model in _NCAS
+    return replace(
+        _quick(model),
+        name="stable",
+        updates=20000 if nca else 3000 if model == "unet" else 12000,
+        epochs=None,
+        warm_up=100,
+        average=0.995,
+        loss_spike=3.0,
+        rollbacks=3,
+        validations=25,
+        validation_cases=12,
+    )
+
+
+def _stable_64(model: str) -> Recipe:
+    return replace(_stable(model), name="stable-64", options={"steps": 64})
+
+
+def _stable_aug(model: str) -> Recipe:
+    return replace(_stable(model), name="stable-aug", augment=_AUGMENT)
+
+
+def _paper(name: str, model: str, *, size: tuple[int, int], batch: int, **changes: Any) -> Recipe:
+    nca = model in _NCAS
+    settings: dict[str, Any] = {"options": {"steps": 64} if nca else {}, "epochs": 1000} | changes
     return Recipe(
         name=name,
         model=model,
-        options={"steps": 64} if nca else {},
         size=size,
         intensity="slice",
         batch=batch,
-        epochs=1000,
         learning_rate=1.6e-3 if nca else 1e-4,
         betas=(0.5, 0.5) if nca else (0.9, 0.99),
         schedule="exponential",
         decay=0.9999,
-        assumed=assumed,
+        **settings,
     )
 
 
 def _paper_prostate(model: str) -> Recipe:
-    return _paper("paper-prostate", model, size=(256, 256), batch=20, assumed=())
+    return _paper("paper-prostate", model, size=(256, 256), batch=20)
 
 
 def _paper_hippocampus(model: str) -> Recipe:
@@ -123,22 +98,60 @@ def _paper_hippocampus(model: str) -> Recipe:
     return _paper("paper-hippocampus", model, size=(64, 64), batch=48, assumed=("size", "batch", "steps"))
 
 
-RECIPES = {"quick": _quick, "paper-hippocampus": _paper_hippocampus, "paper-prostate": _paper_prostate}
+def _official_example(model: str) -> Recipe:
+    return _paper("official-example-c16", model, size=(64, 64), batch=48)
+
+
+def _official_tutorial(model: str) -> Recipe:
+    return _paper("official-tutorial", model, size=(64, 64), batch=40, options={"steps": 16}, epochs=1500)
+
+
+RECIPES: dict[str, Callable[[str], Recipe]] = {
+    "quick": _quick,
+    "stable": _stable,
+    "stable-64": _stable_64,
+    "stable-aug": _stable_aug,
+    "paper-hippocampus": _paper_hippocampus,
+    "paper-prostate": _paper_prostate,
+    "official-example-c16": _official_example,
+    "official-tutorial": _official_tutorial,
+}
 SUMMARIES = {
     "quick": "ours: minutes on a laptop, 64 x 64, Med-NCA with 16 steps per level",
+    "stable": "ours: long, 64 x 64, 16 steps per level, with warm-up, averaged weights and rollback",
+    "stable-64": "stable with 64 steps per level, for the NCAs",
+    "stable-aug": "stable with flips, scaling, shifts and gamma of the training slices",
     "paper-hippocampus": "the paper's method on MSD Task04, 64 x 64, 64 steps per level, 1000 epochs",
     "paper-prostate": "the paper's method on MSD Task05, 256 x 256, 64 steps per level, 1000 epochs",
+    "official-example-c16": "the official example script: 16 channels, 64 steps per level, 64 x 64, batch 48",
+    "official-tutorial": "the official tutorial's checkpoint: 32 channels, 16 steps, 64 x 64, batch 40, 1500 epochs",
+}
+_ONLY = {
+    "stable-64": _NCAS,
+    "paper-hippocampus": (*_NCAS, "unet"),
+    "paper-prostate": (*_NCAS, "unet"),
+    "official-example-c16": ("med-nca-16",),
+    "official-tutorial": ("med-nca",),
 }
 
 
+def publishes(name: str, model: str) -> bool:
+    """Whether the recipe of that name says anything about a model."""
+    return model in _ONLY.get(name, (model,))
+
+
 def recipe_for(name: str, model: str) -> Recipe:
-    """The recipe of that name for a model.
+    """The recipe of that name, or in that TOML file, for a model.
 
     Raises:
-        UsageProblem: no recipe has that name, or the `paper-…` recipes say nothing about this model.
+        UsageProblem: no recipe has that name, it says nothing about this model, or the file is not a recipe.
     """
+    if name.endswith(".toml"):
+        from .recipe_file import read_recipe
+
+        return read_recipe(Path(name), model)
     if name not in RECIPES:
         raise unknown_name("recipe", name, list(RECIPES))
-    if name.startswith("paper-") and model not in (*_NCAS, "unet"):
+    if not publishes(name, model):
         raise UsageProblem(f"recipe '{name}' publishes no settings for model '{model}'; use --recipe quick")
     return RECIPES[name](model)

@@ -7,6 +7,7 @@ curve), `tensorboard/` and, while training, `checkpoint.safetensors`.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,8 @@ from .. import models
 from ..models import weights
 from ..models.base import Segmenter
 from ..results.atomic import write_bytes, write_text
-from .checkpoint import LogLine
+from .bookkeeping import bookkeeping, summary_line
+from .checkpoint import LogLine, Position, Rollback
 from .curves import Curves
 from .errors import BenchError
 from .identity import key
@@ -45,6 +47,7 @@ class Training:
         seed: of the training run.
         cache: the cache folder.
         limit: use only the first cases of the train part; None for all.
+        minutes: after which this call stops, with its checkpoint; None for no limit.
     """
 
     task: Task
@@ -54,6 +57,7 @@ class Training:
     seed: int
     cache: Path
     limit: int | None = None
+    minutes: float | None = None
 
     def prepared(self, part: Literal["train", "val"]) -> tuple[PreparedCase, ...]:
         """The cases of a part that are on disk, on the model's grid."""
@@ -147,6 +151,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         train=SliceSet(cases),
         val=training.prepared("val"),
         checkpoint=folder / "checkpoint.safetensors",
+        minutes=training.minutes,
     )
     model = _build(training, cases[0].image.shape[1])
     title = f"training {_stem(training)}"
@@ -157,7 +162,21 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
             meter.advance(note=f"loss {line.loss:.3f}")
             curves.add(line)
 
-        position = train(model, run, on_start=lambda start: meter.advance(start.updates), on_update=note)
+        def note_rollback(rollback: Rollback) -> None:
+            meter.advance(rollback.back_to - rollback.update + 1)
+            say(
+                f"{title}: diverged at update {rollback.update} ({rollback.reason}; loss {rollback.loss:.4g}, gradient "
+                f"norm {rollback.gradient_norm:.4g}); back to update {rollback.back_to} with the learning rate times "
+                f"{rollback.rate_factor:g}"
+            )
+
+        position = train(
+            model,
+            run,
+            on_start=lambda start: meter.advance(start.updates),
+            on_update=note,
+            on_rollback=note_rollback,
+        )
     metadata = {
         "key": identity,
         "task": training.task.name,
@@ -170,6 +189,18 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         "train_cases": [case.sha256 for case in cases],
         "updates": position.updates,
     }
-    write_text(folder / "training.json", json.dumps({**metadata, **asdict(position)}, indent=1))
+    sheet = bookkeeping(position, training.recipe, model)
+    write_text(folder / "training.json", json.dumps({**metadata, **_curve(position), **sheet}, indent=1))
     write_bytes(folder / "weights.safetensors", weights.to_bytes(model, metadata=metadata))
     run.checkpoint.unlink(missing_ok=True)
+    say(f"{title}: {summary_line(sheet, rollbacks=len(position.rollbacks))}")
+
+
+def _curve(position: Position) -> dict[str, object]:
+    """The position without what only a run that goes on needs; JSON knows no numbers that are not finite."""
+    content = {name: value for name, value in asdict(position).items() if name not in ("losses", "norms", "good")}
+    rollbacks = [
+        {what: None if isinstance(value, float) and not math.isfinite(value) else value for what, value in each.items()}
+        for each in content["rollbacks"]
+    ]
+    return content | {"rollbacks": rollbacks}

@@ -6,7 +6,7 @@ back, so that pixel (y, x) keeps its coordinates.
 """
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -24,11 +24,18 @@ class Segmenter(nn.Module, abc.ABC):
     """A network with a name, made again from (`name`, `in_channels`, `out_channels`, `options`).
 
     Subclasses set `multiple` (H and W they work on) and implement `segment` and `macs`.
+
+    Attributes:
+        steps: of a recurrent model, per level; 0 for others. It may be changed between calls.
+        watch: called in training with the state after each level of a recurrent model, (B, H, W, channels), to look at
+            it or to make it part of a loss.
     """
 
     stochastic: bool = False
     multiple: int = 1
     minimum: int = MINIMUM_SIDE
+    steps: int = 0
+    watch: Callable[[Tensor], object] | None = None
 
     def __init__(self, name: str, *, in_channels: int, out_channels: int, options: dict[str, Any]) -> None:
         super().__init__()
@@ -47,6 +54,10 @@ class Segmenter(nn.Module, abc.ABC):
     @abc.abstractmethod
     def macs(self, height: int, width: int) -> int:
         """Count the multiply-accumulates of one slice of `height` x `width` pixels."""
+
+    def training_macs(self, height: int, width: int) -> int:
+        """Count the multiply-accumulates of one slice's way forward in training; of the whole slice here."""
+        return self.macs(height, width)
 
     def forward(self, image: Tensor, *, keys: Sequence[FireKey] | None = None) -> Tensor:
         """Segment a batch.

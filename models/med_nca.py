@@ -126,6 +126,11 @@ class MedNCA(Segmenter):
         cells = self.padded_side(height) * self.padded_side(width)
         return (cells + cells // self.scale**2) * self.steps * self.rule_shape.macs_per_cell
 
+    def training_macs(self, height: int, width: int) -> int:
+        """Count both levels, the fine one on a patch as large as the coarse one."""
+        cells = self.padded_side(height) * self.padded_side(width) // self.scale**2
+        return 2 * cells * self.steps * self.rule_shape.macs_per_cell
+
     def _coarse(self, image: Tensor, streams: Sequence[int], draw: Draw) -> Tensor:
         """Downscale (B, C, H, W) and run the coarse level; (B, H / 4, W / 4, channels)."""
         small = functional.interpolate(image, scale_factor=1 / self.scale, mode="bilinear", align_corners=False)
@@ -142,11 +147,16 @@ class MedNCA(Segmenter):
         rule = self.levels[level]
         assert isinstance(rule, Rule)
         weights = rule.weights()
+        training = state.requires_grad or weights.look.requires_grad
         if state.device.type not in SPARSE_DEVICES:
-            return advance_dense(state, weights, self.rule_shape, bits)
-        if state.requires_grad or weights.look.requires_grad:
-            return advance_training(state, weights, self.rule_shape, bits)
-        return advance(state, weights, self.rule_shape, bits, bfloat16=self.short)
+            state = advance_dense(state, weights, self.rule_shape, bits)
+        elif training:
+            state = advance_training(state, weights, self.rule_shape, bits)
+        else:
+            state = advance(state, weights, self.rule_shape, bits, bfloat16=self.short)
+        if training and self.watch is not None:
+            self.watch(state)
+        return state
 
 
 def med_nca_16(name: str, *, in_channels: int, out_channels: int, channels: int = 16, **options: Any) -> MedNCA:

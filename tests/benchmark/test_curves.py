@@ -1,5 +1,6 @@
 """Learning curves: what TensorBoard reads back is what was added, and a resumed run replaces what it does again."""
 
+import time
 from pathlib import Path
 
 from mednca_bench.benchmark.checkpoint import LogLine
@@ -35,6 +36,7 @@ def test_a_resumed_run_replaces_what_it_does_again(tmp_path):
         with Curves(tmp_path) as curves:
             for update in range(start, 5):
                 curves.add(line(update, loss=loss))
+        time.sleep(1.1)  # TensorBoard reads event files in the order of the whole second in their names.
     assert read(tmp_path)["loss"] == [(1, 0.5), (2, 0.5), (3, 0.25), (4, 0.25)]
 
 

@@ -140,8 +140,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint(training, monkeypatch):
     assert existing(training("med-nca-16")) is None
     starts: list[Position] = []
 
-    def spy(model, run, *, on_start, on_update):
-        return train_module.train(model, run, on_start=lambda start: starts.append(start), on_update=on_update)
+    def spy(model, run, **told):
+        return train_module.train(model, run, **(told | {"on_start": starts.append}))
 
     monkeypatch.setattr(trained_module, "train", spy)
     resumed = trained(training("med-nca-16"))

@@ -1,0 +1,67 @@
+"""What a training run cost and whether it has reached its plateau, for `training.json` and one line at the end.
+
+FLOPs are 2 per multiply-accumulate of the model's own count (`training_macs`), and three times the way forward: the way
+back costs about two. Minutes are those of this machine, waiting for others included.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..models.base import Segmenter
+from .checkpoint import Position
+from .recipe import Recipe
+
+PLATEAU_GAIN = (
+    0.002  # Dice on val gained in the last fifth of the updates, below which training has reached its plateau
+)
+LAST_PART = 0.2
+_FORWARD_AND_BACK = 3
+_FLOPS_PER_MAC = 2
+
+
+def bookkeeping(position: Position, recipe: Recipe, model: Segmenter) -> dict[str, Any]:
+    """Samples, FLOPs, minutes, minutes to the goal on val, and the plateau check; plain data."""
+    samples = position.computed * recipe.batch
+    gain = late_gain(position)
+    return {
+        "samples": samples,
+        "flops": _FLOPS_PER_MAC * _FORWARD_AND_BACK * model.training_macs(*recipe.size) * samples,
+        "minutes": position.seconds / 60.0,
+        "minutes_to_soft_dice_0.85": None if position.seconds_to_dice is None else position.seconds_to_dice / 60.0,
+        "late_gain": gain,
+        "plateau": None if gain is None else gain < PLATEAU_GAIN,
+        "largest_state": position.largest_state if math.isfinite(position.largest_state) else None,
+    }
+
+
+def late_gain(position: Position) -> float | None:
+    """Best Dice on val in the last fifth of the updates minus the best before; None without scores in both."""
+    scores = [(line.update, line.val_dice) for line in position.log if line.val_dice is not None]
+    border = (1.0 - LAST_PART) * position.updates
+    before = [score for update, score in scores if update <= border]
+    late = [score for update, score in scores if update > border]
+    return max(late) - max(before) if before and late else None
+
+
+def summary_line(sheet: dict[str, Any], *, rollbacks: int) -> str:
+    """The bookkeeping in one line.
+
+    >>> summary_line({"samples": 320, "flops": 2.5e12, "minutes": 1.25, "minutes_to_soft_dice_0.85": None,
+    ...               "late_gain": 0.01, "plateau": False}, rollbacks=1)
+    '320 samples, 2.50 TFLOP, 1.2 min, soft Dice 0.85 not reached, last fifth +0.0100 Dice (no plateau), 1 rollback'
+    """
+    goal = sheet["minutes_to_soft_dice_0.85"]
+    reached = "soft Dice 0.85 not reached" if goal is None else f"soft Dice 0.85 after {goal:.1f} min"
+    words = [
+        f"{sheet['samples']:,} samples",
+        f"{sheet['flops'] / 1e12:.2f} TFLOP",
+        f"{sheet['minutes']:.1f} min",
+        reached,
+    ]
+    if sheet["late_gain"] is not None:
+        words.append(f"last fifth {sheet['late_gain']:+.4f} Dice ({'plateau' if sheet['plateau'] else 'no plateau'})")
+    if rollbacks:
+        words.append(f"{rollbacks} rollback{'s' * (rollbacks > 1)}")
+    return ", ".join(words)

@@ -1,0 +1,47 @@
+"""`stability`: the survival experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .progress import say
+
+
+@click.command()
+@click.option("--recipe", "recipes", multiple=True, help="Recipe; repeatable. Default: paper-prostate and stable.")
+@click.option("--model", default="med-nca", show_default=True, help="The NCA that is trained.")
+@click.option("--seeds", default=10, show_default=True, type=click.IntRange(1), help="Seeds 0 to N - 1.")
+@click.option("--updates", default=300, show_default=True, type=click.IntRange(1), help="Updates per run.")
+@click.option("--side", default=256, show_default=True, type=click.IntRange(16), help="Image side in pixels.")
+@click.option("--steps", default=64, show_default=True, type=click.IntRange(1), help="Steps per level.")
+@click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Slices per update.")
+@click.option("--subjects", type=click.IntRange(3), help="Of the phantom. Default: 9.")
+@click.option(
+    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads; they enter the weights."
+)
+@click.option("--out", type=click.Path(path_type=Path), default="runs/stability", show_default=True, metavar="DIR",
+              help="Run folder.")  # fmt: skip
+def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **given: Any) -> None:
+    """Train over several seeds on the prostate phantom and tell which runs survive; stopped, it goes on from there."""
+    import torch
+
+    from ..results import survival
+    from .cli_run import _known_models, _known_recipe
+    from .progress import progress
+    from .stability import Experiment, survives
+
+    _known_models((model,))
+    names = tuple(dict.fromkeys(recipes)) or ("paper-prostate", "stable")
+    for name in names:
+        _known_recipe(name, (model,))
+    torch.set_num_threads(threads)
+    experiment = Experiment(recipes=names, model=model, out=out, **given)
+    with progress("survival", total=len(experiment.runs())) as meter:
+        for row in survives(experiment, note=lambda text: meter.advance(0, note=text)):
+            meter.advance(note=f"{row['recipe']}, seed {row['seed']}: {'survived' if row['survived'] else 'lost'}")
+            written = survival.write(out)
+    click.echo((out / "tables" / "survival.md").read_text(encoding="utf-8"))
+    say(f"{', '.join(str(path) for path in written)}")

@@ -1,0 +1,149 @@
+"""Tables of the survival experiment, from RUN/stability/*.json: which training runs lasted.
+
+The interval of a share of runs is Wilson's (JASA 1927), which keeps its coverage for few runs and shares of 0 and 1.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from .atomic import write_text
+from .plot_survival import survival_shares
+from .run_info import PHANTOM
+from .scored import Scope
+from .style import save, styled, title
+from .table import MISSING, Table, bounds, number
+from .table_efficiency import read_object
+
+LEVEL: Final = 0.95
+
+
+def wilson(survived: int, runs: int, *, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's interval of a share.
+
+    >>> [round(bound, 3) for bound in wilson(10, 10)]
+    [0.722, 1.0]
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(survived, runs).proportion_ci(confidence_level=level, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def read_runs(folder: Path) -> list[dict[str, Any]]:
+    """The runs of an experiment, by recipe and seed.
+
+    Raises:
+        ValueError: a file is not a run's; names it and the remedy.
+    """
+    rows = []
+    for path in sorted((folder / "stability").glob("*.json")):
+        row = read_object(path, remedy="its run is made again")
+        if not {"recipe", "seed", "survived"} <= row.keys():
+            raise ValueError(f"{path} is not a run of the survival experiment: delete it; its run is made again")
+        rows.append(row)
+    return sorted(rows, key=lambda row: (str(row["recipe"]), int(row["seed"])))
+
+
+def survival(rows: Sequence[dict[str, Any]]) -> Table:
+    """One row per recipe: how many runs survived, with the interval."""
+    import pandas as pd
+
+    numbers: list[dict[str, Any]] = []
+    words: list[dict[str, str]] = []
+    for name in dict.fromkeys(row["recipe"] for row in rows):
+        mine = [row for row in rows if row["recipe"] == name]
+        survived = sum(bool(row["survived"]) for row in mine)
+        low, high = wilson(survived, len(mine))
+        dice = [row["final_dice"] for row in mine if row["final_dice"] is not None]
+        states = [row["largest_state"] for row in mine]
+        largest = None if any(state is None for state in states) else max(states)
+        numbers.append(
+            {
+                "recipe": name,
+                "runs": len(mine),
+                "survived": survived,
+                "share": survived / len(mine),
+                "share_low": low,
+                "share_high": high,
+                "final_dice_min": min(dice, default=None),
+                "largest_state": largest,
+                "rollbacks": sum(len(row["rollbacks"]) for row in mine),
+                "minutes": sum(row["minutes"] for row in mine),
+            }
+        )
+        words.append(
+            {
+                "Recipe": name,
+                "Survived": f"{survived} of {len(mine)}",
+                "Share": f"{number(survived / len(mine), 2)} {bounds(low, high, 2)}",
+                "Lowest final Dice": number(min(dice, default=None), 3),
+                "Largest state": "not finite" if largest is None else number(largest, 1),
+                "Rollbacks": str(numbers[-1]["rollbacks"]),
+                "Minutes": number(numbers[-1]["minutes"], 1),
+            }
+        )
+    frame = _scope(rows).in_front_of(pd.DataFrame(numbers))
+    return Table("survival", "Survival of training runs", frame, pd.DataFrame(words), _notes(rows))
+
+
+def survival_runs(rows: Sequence[dict[str, Any]]) -> Table:
+    """One row per recipe and seed."""
+    import pandas as pd
+
+    names = ("recipe", "seed", "survived", "updates", "final_dice", "largest_state", "minutes", "problem")
+    frame = pd.DataFrame([{name: row[name] for name in names} | {"rollbacks": len(row["rollbacks"])} for row in rows])
+    shown = pd.DataFrame(
+        [
+            {
+                "Recipe": row["recipe"],
+                "Seed": str(row["seed"]),
+                "Survived": "yes" if row["survived"] else "no",
+                "Updates": f"{row['updates']} of {row['asked']}",
+                "Final Dice": number(row["final_dice"], 3),
+                "Largest state": "not finite" if row["largest_state"] is None else number(row["largest_state"], 1),
+                "Rollbacks": str(len(row["rollbacks"])),
+                "Minutes": number(row["minutes"], 1),
+                "Remark": row["problem"] or MISSING,
+            }
+            for row in rows
+        ]
+    )
+    return Table("survival_runs", "Training runs of the survival experiment", _scope(rows).in_front_of(frame), shown)
+
+
+def write(folder: Path) -> list[Path]:
+    """Write tables and plot of an experiment's run folder; the files written.
+
+    Raises:
+        ValueError: the folder holds no run, or a damaged one.
+    """
+    rows = read_runs(folder)
+    if not rows:
+        raise ValueError(f"{folder}: holds no run of the survival experiment; start it with `mednca-bench stability`")
+    marks = (PHANTOM,) if rows[0]["phantom"] else ()
+    paths = []
+    summary = survival(rows)
+    for table in (summary, survival_runs(rows)):
+        paths.append(write_text(folder / "tables" / f"{table.name}.md", table.markdown(marks=marks)))
+        paths.append(write_text(folder / "tables" / f"{table.name}.csv", table.csv()))
+    with styled():
+        figure = survival_shares(summary.frame)
+        title(figure, "Share of training runs that survived", str(rows[0]["task"]), marks)
+        paths += save(figure, folder / "plots", "survival", marks=marks)
+    return paths
+
+
+def _scope(rows: Sequence[dict[str, Any]]) -> Scope:
+    first = rows[0]
+    return Scope(str(first["task"]), str(first["split"]), bool(first["phantom"]))
+
+
+def _notes(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    kinds = {(row["model"], row["side"], row["steps"], row["batch"], row["asked"]) for row in rows}
+    works = "; ".join(f"{m}, {s} x {s}, {t} + {t} steps, batch {b}, {u} updates" for m, s, t, b, u in sorted(kinds))
+    return (
+        f"Runs: {works}.",
+        "Survived: all updates done, the state finite and at most 1000 at the end of both levels in every update, and "
+        "final hard Dice on val of at least 0.60. Intervals: Wilson, 95 %.",
+    )

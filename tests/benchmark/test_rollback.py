@@ -1,0 +1,156 @@
+"""Divergence and what follows: the rule by hand, a rollback, and resume bit for bit across it."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mednca_bench import models
+from mednca_bench.benchmark import divergence as divergence_module
+from mednca_bench.benchmark import train as train_module
+from mednca_bench.benchmark.average import averaged, blend
+from mednca_bench.benchmark.bookkeeping import bookkeeping, late_gain
+from mednca_bench.benchmark.checkpoint import LogLine, Position, own_tensors
+from mednca_bench.benchmark.divergence import DivergedError, calm, divergence
+from mednca_bench.benchmark.recipe import recipe_for
+from mednca_bench.benchmark.train import PausedError, learning_rate, train
+from mednca_bench.models.weights import digest
+from tests.benchmark.test_train import RECIPE, Killed, fresh, the_run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SPIKY = replace(RECIPE, loss_spike=3.0, norm_spike=10.0)
+
+
+def test_a_number_that_is_not_finite_is_divergence_at_once():
+    assert divergence(RECIPE, losses=[math.nan], norms=[1.0]) == "loss or gradient is not finite"
+    assert divergence(RECIPE, losses=[1.0], norms=[math.inf]) == "loss or gradient is not finite"
+
+
+def test_a_jump_that_stays_is_divergence_and_a_hard_batch_is_not():
+    usual = [0.5] * 50
+    assert divergence(SPIKY, losses=usual + [1.6] * 5, norms=[1.0] * 55)
+    assert divergence(SPIKY, losses=usual + [1.6] * 2 + [0.5] * 3, norms=[1.0] * 55) is None
+    assert divergence(SPIKY, losses=usual + [1.4] * 5, norms=[1.0] * 55) is None
+    assert divergence(SPIKY, losses=[0.5] * 55, norms=[1.0] * 50 + [11.0] * 5)
+    assert divergence(RECIPE, losses=usual + [9.9] * 5, norms=[1.0] * 55) is None
+    assert not calm(SPIKY, losses=[*usual, 0.5, 0.5, 0.5, 0.5, 1.6]) and calm(SPIKY, losses=[0.5] * 55)
+
+
+def rolling(folder, **changes):
+    """A run with everything that a checkpoint has to keep."""
+    return the_run(folder, rollbacks=3, average=0.9, step_jitter=1, **changes)
+
+
+def diverging(monkeypatch, at: set[int]):
+    """Spoil the loss of updates, given with the rate factor: it tells how often the run has rolled back."""
+    real = train_module._update
+
+    def update(model, optimiser, run, *, update, rate_factor):
+        line, largest = real(model, optimiser, run, update=update, rate_factor=rate_factor)
+        return (replace(line, loss=math.inf) if (update, rate_factor) in at else line), largest
+
+    monkeypatch.setattr(train_module, "_update", update)
+    monkeypatch.setattr(train_module, "GOOD_UPDATES", 2)
+    monkeypatch.setattr(train_module, "CHECKPOINT_SECONDS", -1.0)
+
+
+def test_a_diverged_run_goes_back_with_half_the_rate_and_ends(tmp_path, monkeypatch):
+    diverging(monkeypatch, {(3, 1.0), (5, 0.5)})
+    run, seen, rates = rolling(tmp_path), [], []
+    position = train(fresh(run), run, on_rollback=seen.append, on_update=lambda line: rates.append(line.learning_rate))
+    assert [(each.update, each.back_to, each.rate_factor) for each in position.rollbacks] == [(4, 2, 0.5), (6, 4, 0.25)]
+    assert tuple(seen) == position.rollbacks and position.updates == 6
+    assert position.computed == 6 + 2 + 2
+    assert rates[-1] == pytest.approx(0.25 * learning_rate(run.recipe, update=5, total=6))
+    assert [line.update for line in position.log] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("stops", [(1,), (3,), (5,), (3, 3, 5)])
+def test_killed_and_resumed_equals_unbroken_across_rollbacks(tmp_path, monkeypatch, stops):
+    diverging(monkeypatch, {(3, 1.0), (5, 0.5)})
+
+    def end(run):
+        model = fresh(run)
+        position = train(model, run)
+        return digest(model), replace(position, seconds=0.0, seconds_to_dice=None)
+
+    unbroken = end(rolling(tmp_path / "unbroken"))
+    run = rolling(tmp_path / "broken")
+    for stop in stops:
+
+        def kill(line: LogLine, stop: int = stop) -> None:
+            if line.update == stop:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train(fresh(run), run, on_update=kill)
+    assert end(run) == unbroken
+
+
+def test_when_rollbacks_are_used_up_the_run_fails_with_one_line(tmp_path, monkeypatch):
+    diverging(monkeypatch, {(3, 1.0), (3, 0.5)})
+    run = the_run(tmp_path, rollbacks=1)
+    with pytest.raises(DivergedError, match=r"diverged at update 3 after 1 rollbacks: loss inf") as caught:
+        train(fresh(run), run)
+    assert len(caught.value.position.rollbacks) == 1
+
+
+def test_the_minutes_end_with_a_checkpoint_and_the_run_goes_on(tmp_path):
+    run = the_run(tmp_path)
+    with pytest.raises(PausedError, match=r"at update 1 of 6; the same command goes on"):
+        train(fresh(run), replace(run, minutes=1e-9))
+    starts, model, other = [], fresh(run), fresh(run)
+    train(model, run, on_start=starts.append)
+    assert starts[0].updates == 1
+    train(other, the_run(tmp_path / "unbroken"))
+    assert digest(model) == digest(other)
+
+
+def test_the_warm_up_rises_linearly():
+    recipe = replace(RECIPE, warm_up=4, decay=1.0)
+    assert [learning_rate(recipe, update=u, total=9) for u in range(6)] == pytest.approx(
+        [0.25e-3, 0.5e-3, 0.75e-3, 1e-3, 1e-3, 1e-3]
+    )
+
+
+def test_averaged_weights_by_hand():
+    model = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1, bias=False)
+    model.weight.data.fill_(1.0)
+    average = {name: each.clone() for name, each in own_tensors(model).items()}
+    model.weight.data.fill_(2.0)
+    blend(average, model, update=0, factor=0.5)  # 1 / 10 of the old, since the start is forgotten
+    assert average["weight"].item() == pytest.approx(0.1 * 1 + 0.9 * 2)
+    blend(average, model, update=1000, factor=0.5)
+    assert average["weight"].item() == pytest.approx(0.5 * 1.9 + 0.5 * 2)
+    with averaged(model, average):
+        assert model.weight.item() == pytest.approx(1.95)
+    assert model.weight.item() == 2.0
+
+
+def test_the_largest_state_is_seen_and_a_penalty_on_it_changes_the_weights(tmp_path):
+    run = the_run(tmp_path / "a")
+    position = train(fresh(run), run)
+    assert 0.5 < position.largest_state < 100
+    one, other = fresh(run), fresh(run)
+    train(one, the_run(tmp_path / "b"))
+    train(other, the_run(tmp_path / "c", state_penalty=10.0, state_bound=0.001))
+    assert digest(one) != digest(other)
+
+
+def line(update: int, dice: float) -> LogLine:
+    return LogLine(update=update, loss=1.0, gradient_norm=1.0, learning_rate=1.0, val_dice=dice)
+
+
+def test_bookkeeping_by_hand():
+    log = tuple(line(update, dice) for update, dice in ((2, 0.5), (8, 0.8), (9, 0.7), (10, 0.801)))
+    position = Position(updates=10, seconds=120.0, log=log, computed=12, seconds_to_dice=60.0)
+    assert late_gain(position) == pytest.approx(0.001)
+    model = models.build("med-nca-16", steps=2)
+    sheet = bookkeeping(position, replace(recipe_for("quick", "med-nca-16"), batch=4), model)
+    assert sheet["samples"] == 48 and sheet["plateau"] is True and sheet["minutes"] == 2.0
+    cells = 2 * 16 * 16 * 2  # two levels of 16 x 16 cells, two steps
+    assert sheet["flops"] == 6 * 48 * cells * model.rule_shape.macs_per_cell
+    assert sheet["minutes_to_soft_dice_0.85"] == 1.0
+    assert late_gain(replace(position, log=log[:1])) is None
+    assert divergence_module.KEPT == 55

@@ -1,0 +1,82 @@
+"""The survival experiment, tiny: rows, what is made again, what counts as survived, table and plot."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from mednca_bench.benchmark import stability as stability_module
+from mednca_bench.benchmark.checkpoint import LogLine, Position
+from mednca_bench.benchmark.stability import Experiment, _judged, survives
+from mednca_bench.results import survival
+from tests.benchmark.test_train import the_run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch) -> Experiment:
+    monkeypatch.setenv("MEDNCA_CACHE", str(tmp_path / "cache"))
+    return Experiment(
+        recipes=("paper-prostate", "stable"),
+        seeds=2,
+        updates=3,
+        out=tmp_path / "out",
+        side=32,
+        steps=2,
+        batch=2,
+        subjects=3,
+        shape=(32, 32, 3),
+    )
+
+
+def test_one_row_per_recipe_and_seed_made_once(experiment, monkeypatch):
+    rows = list(survives(experiment))
+    assert [(row["recipe"], row["seed"]) for row in rows] == experiment.runs()
+    assert all(row["updates"] == 3 and row["phantom"] and row["final_dice"] is not None for row in rows)
+    assert all(0 < row["largest_state"] < 1000 and not row["survived"] for row in rows)  # 3 updates learn nothing
+    monkeypatch.setattr(stability_module, "train", None)
+    assert list(survives(experiment)) == rows
+    written = {path.name for path in survival.write(experiment.out)}
+    assert {"survival.md", "survival_runs.csv", "survival.png"} <= written
+    assert "0 of 2" in (experiment.out / "tables" / "survival.md").read_text()
+
+
+def test_a_stopped_experiment_makes_what_is_missing(experiment):
+    first = next(survives(experiment))
+    assert len(list((experiment.out / "stability").glob("*.json"))) == 1
+    rows = list(survives(experiment))
+    assert rows[0] == first and len(rows) == 4
+
+
+def test_another_length_is_another_run(experiment):
+    next(survives(experiment))
+    assert next(survives(replace(experiment, updates=4)))["updates"] == 4
+
+
+@pytest.mark.parametrize(
+    ("state", "dice", "problem", "survived"),
+    [
+        (5.0, 0.6, "", True),
+        (5.0, 0.59, "", False),
+        (1001.0, 0.9, "", False),
+        (float("inf"), 0.9, "", False),
+        (5.0, 0.9, "diverged", False),
+    ],
+)
+def test_what_counts_as_survived(tmp_path, state, dice, problem, survived):
+    line = LogLine(update=6, loss=0.1, gradient_norm=1.0, learning_rate=0.1, val_dice=dice)
+    row = _judged(Position(updates=6, seconds=60.0, log=(line,), largest_state=state), the_run(tmp_path), problem)
+    assert row["survived"] is survived and bool(row["problem"]) is not survived
+    json.dumps(row, allow_nan=False)
+
+
+def test_wilsons_interval_of_the_textbook():
+    # Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662
+    assert survival.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert survival.wilson(0, 10)[0] == 0.0 and survival.wilson(10, 10)[1] == 1.0
+
+
+def test_an_empty_folder_is_answered_with_the_command(tmp_path):
+    with pytest.raises(ValueError, match="start it with `mednca-bench stability`"):
+        survival.write(tmp_path)
