@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .cli_own import own_data_options, settle
 from .errors import UsageProblem, unknown_name
 from .progress import say
 
@@ -22,20 +23,13 @@ def _data_options(command: Command) -> Command:
         click.option("--task", help="MSD task, e.g. hippocampus. Default: hippocampus if found, else the phantom."),
         click.option("--data", metavar="DIR", help="Folder of task folders. Default: $MEDNCA_DATA, user cache."),
         click.option("--channel", help="Modality, name or number. Default: the first (prostate: T2)."),
-        click.option(
-            "--labels",
-            type=click.Choice(["merged", "classes"]),
-            default="merged",
-            show_default=True,
-            help="One foreground, as in the paper, or one output per label.",
-        ),
         click.option("--recipe", default="quick", show_default=True, help="How models are trained: `list recipes`."),
         click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
                      help="Python file that registers a model or a perturbation."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
-    return command
+    return own_data_options(command)
 
 
 @click.command()
@@ -78,6 +72,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
     from .machine import usable_cores
     from .suite import find_suite
 
+    given = settle(given)
     found = find_suite(suite)
     _known_timing(found, given["profile"], given["sides"])
     plugins = _load_plugins(given["plugins"])
@@ -96,7 +91,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
         plugins=plugins,
         channel=given["channel"],
         **{name: given[name] for name in (
-            "task", "data", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "passes", "out",
+            "task", "data", "own", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "passes", "out",
             "threads", "limit", "allow_train_cases", "profile", "sides",
         )},
     )  # fmt: skip
@@ -126,22 +121,23 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Copy the weights here.")
 def train(model: str, seed: int, threads: int, out: Path | None, **given: Any) -> None:
     """Train one model on the train part of a task; killed and run again, it goes on from its last checkpoint."""
+    given = settle(given)
     _load_plugins(given["plugins"])
     _known_models((model,))
     _known_recipe(given["recipe"], (model,))
     import torch
 
     from ..results.atomic import write_bytes
-    from .request import Request, find_task, trainings
+    from .request import Request, task_of, trainings
     from .suite import find_suite
     from .trained import trained
 
     torch.set_num_threads(threads)
-    names = ("task", "data", "channel", "labels", "recipe")
+    names = ("task", "data", "own", "channel", "labels", "recipe")
     request = Request(
         suite=find_suite("accuracy"), models=(model,), seeds=(seed,), **{name: given[name] for name in names}
     )
-    task = find_task(request.task, request.data)
+    task = task_of(request)
     contestant = trained(trainings(request, task)[0])
     if out is not None:
         write_bytes(out, contestant.path.read_bytes())
