@@ -1,7 +1,7 @@
 """PNG slices as volumes of one slice, and masks back to PNG.
 
-A picture's columns run along X from the left, its rows along Y from the bottom up, so that plots with X to the right and
-Y up show it as a viewer does. A PNG has no size in mm: its spacing is 1, so distances are in pixels.
+A picture's columns run along X from the left, its rows along Y from the bottom up, so that plots with X to the right
+and Y up show it as a viewer does. A PNG has no size in mm: its spacing is 1, so distances are in pixels.
 """
 
 from __future__ import annotations

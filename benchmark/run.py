@@ -24,7 +24,7 @@ from .plan import Contestant, Context, PlannedCase, Unit, units
 from .preprocess import label_names
 from .progress import progress, say
 from .provenance import check_same_data, describe, write_run
-from .request import Request, channel_of, task_of, passes_of, trainings
+from .request import Request, channel_of, passes_of, task_of, trainings
 from .task import Task
 from .timing_suite import time_models
 from .trained import contestant
