@@ -41,9 +41,8 @@ def settle(given: dict[str, Any]) -> dict[str, Any]:
     images, labels, outputs = given["images"], given["labels"], given["outputs"]
     if images is None:
         if labels not in (None, *OUTPUTS):
-            raise UsageProblem(
-                f"--labels {labels}: without --images it is {' or '.join(OUTPUTS)}; give --images DIR too"
-            )
+            raise UsageProblem(f"--labels {labels}: names a folder only with --images DIR; else merged or classes")
+
         for option in ("name", "subjects"):
             if given[option] is not None:
                 raise UsageProblem(f"--{option} belongs to own data; give --images DIR and --labels DIR too")

@@ -211,10 +211,18 @@ def _known_perturbations(names: tuple[str, ...]) -> None:
 def _weights(given: tuple[str, ...]) -> tuple[Path, ...]:
     if "reference" in given:
         raise UsageProblem("--weights reference: this release ships no reference weights; use train or name a file")
-    paths = tuple(Path(word) for word in dict.fromkeys(given) if word != "train")
+    paths = tuple(_in_folder(Path(word)) for word in dict.fromkeys(given) if word != "train")
     if paths and "train" in given:
         raise UsageProblem("--weights train and --weights PATH do not go together; name files only, or train all")
     for path in paths:
         if not path.is_file():
             raise UsageProblem(f"--weights {path}: no such file; give a .safetensors file or the word train")
     return paths
+
+
+def _in_folder(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    from .official import weights_in
+
+    return weights_in(path)

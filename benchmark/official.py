@@ -1,7 +1,7 @@
 """Weights from a folder: our own file in it, or the authors' checkpoint, converted once into the cache.
 
-The converted file is a weights file like any other, so every command takes it. Which cases the authors trained on is not
-in the checkpoint, so nothing can be refused for having been seen.
+The converted file is a weights file like any other, so every command takes it. Which cases the authors trained on is
+not in the checkpoint, so nothing can be refused for having been seen.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def weights_in(folder: Path, *, steps: int | None = None, size: int | None = Non
     }
     name = key(weights=weights.digest(model), options=model.options, size=side)[:12]
     say(
-        f"{folder}: official checkpoint, {options['steps']} steps a level, {side} x {side}; its training cases are unknown"
+        f"{folder}: official checkpoint, {model.options['steps']} steps, {side} x {side}; its training cases are unknown"
     )
     return write_bytes(
         cache_root() / "weights" / f"official-checkpoint-{name}" / OWN, weights.to_bytes(model, metadata=metadata)

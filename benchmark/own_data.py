@@ -104,9 +104,7 @@ def _pairs(own: OwnData) -> tuple[CaseFiles, ...]:
         short = name.removesuffix(CHANNEL)
         case = name if name in labels else short
         if case[-5:-1] == "_000" and case not in labels:
-            raise BenchError(
-                f"{path}: is a further channel in nnU-Net's form; put the one to use in a folder of its own"
-            )
+            raise BenchError(f"{path}: is a further channel (nnU-Net); put the one to use in a folder of its own")
         if case in images:
             raise BenchError(f"{path}: is a second image of {case}, beside {images[case].name}; keep one of the two")
         images[case] = path

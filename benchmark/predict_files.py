@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 TABLE = "predictions.csv"
 COLUMNS = (
-    "image", "output", "model", "weights", "label", "value", "passes", "fire_seed", "voxels", "volume_mm3", "nqm", "error",
+    "image", "output", "model", "weights", "label", "value", "passes", "fire_seed", "voxels", "volume_mm3", "nqm",
+    "error",
 )  # fmt: skip
 
 

@@ -156,6 +156,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         def note(line: LogLine) -> None:
             meter.advance(note=f"loss {line.loss:.3f}")
             curves.add(line)
+            curves.overlays(line, model, run.val)
 
         position = train(model, run, on_start=lambda start: meter.advance(start.updates), on_update=note)
     metadata = {
@@ -163,6 +164,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         "task": training.task.name,
         "phantom": training.task.phantom,
         "labels": training.labels,
+        "label_map": {str(value): name for value, name in sorted(training.task.labels.items())},
         "channel": training.channel,
         "recipe": training.recipe.as_dict(),
         "seed": training.seed,

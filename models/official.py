@@ -65,9 +65,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file; an official checkpoint is a folder with {' and '.join(FILES)}")
     if path.stat().st_size > _MOST_BYTES:
-        raise ValueError(
-            f"{path}: {path.stat().st_size} bytes are too many for a level of Med-NCA; name another folder"
-        )
+        raise ValueError(f"{path}: {path.stat().st_size} bytes are too many for a level of Med-NCA; name another")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -104,9 +102,7 @@ def _sizes(tensors: Mapping[str, Tensor], path: Path) -> tuple[int, int, int]:
     for name, shape in expected.items():
         tensor = tensors[name]
         if tuple(tensor.shape) != shape or tensor.dtype != torch.float32:
-            raise ValueError(
-                f"{path}: tensor {name!r} is {tensor.dtype} {tuple(tensor.shape)}; expected float32 {shape}"
-            )
+            raise ValueError(f"{path}: tensor {name!r} is {tensor.dtype} {tuple(tensor.shape)}, not float32 {shape}")
         if not bool(tensor.isfinite().all()):
             raise ValueError(f"{path}: tensor {name!r} holds numbers that are not finite")
     return channels, hidden, kernel
