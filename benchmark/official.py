@@ -61,9 +61,7 @@ def weights_in(folder: Path, *, steps: int | None = None, size: int | None = Non
         "train_cases": [],
     }
     name = key(weights=weights.digest(model), options=model.options, size=side)[:12]
-    say(
-        f"{folder}: official checkpoint, {model.options['steps']} steps, {side} x {side}; its training cases are unknown"
-    )
+    say(f"{folder}: official, {model.options['steps']} steps, {side} x {side}; what it was trained on is unknown")
     return write_bytes(
         cache_root() / "weights" / f"official-checkpoint-{name}" / OWN, weights.to_bytes(model, metadata=metadata)
     )
