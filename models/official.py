@@ -6,6 +6,7 @@ fire with probability 1 - rate. Source: MECLabTUDA/Med-NCA. Files are read as te
 """
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -67,7 +68,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError(f"{path}: {path.stat().st_size} bytes are too many for a level of Med-NCA; name another")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of a pickle's protocol; a file that cannot be read says so itself
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(f"{path}: refused, holds something other than tensors; use a plain state dict") from error
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
