@@ -19,6 +19,7 @@ COMMANDS = {
     "run": (".cli_run:run", "Run a suite: train or load models, score, write tables, plots and report."),
     "train": (".cli_run:train", "Train one model on a task's train part and keep its weights."),
     "stability": (".cli_stability:stability", "Find out over several seeds whether training under a recipe survives."),
+    "predict": (".cli_predict:predict", "Segment images with a trained model and write their labels."),
     "score": (".cli_score:score", "Score predictions of other models on a corrupted benchmark."),
     "report": (".cli_run:report", "Write the tables, plots and report of a run folder again."),
     "compare": (".cli_runs:compare", "Compare two run folders, answer by answer."),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .cli_own import own_data_options, settle
 from .errors import UsageProblem, unknown_name
 from .progress import say
 
@@ -23,13 +24,6 @@ def _data_options(command: Command) -> Command:
         click.option("--data", metavar="DIR", help="Folder of task folders. Default: $MEDNCA_DATA, user cache."),
         click.option("--channel", help="Modality, name or number. Default: the first (prostate: T2)."),
         click.option(
-            "--labels",
-            type=click.Choice(["merged", "classes"]),
-            default="merged",
-            show_default=True,
-            help="One foreground, as in the paper, or one output per label.",
-        ),
-        click.option(
             "--recipe", default="quick", show_default=True, help="How models are trained: `list recipes`, or FILE.toml."
         ),
         click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
@@ -37,7 +31,7 @@ def _data_options(command: Command) -> Command:
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
-    return command
+    return own_data_options(command)
 
 
 @click.command()
@@ -81,6 +75,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
     from .machine import usable_cores
     from .suite import find_suite
 
+    given = settle(given)
     found = find_suite(suite)
     engines = _known_timing(found, given["profile"], given["sides"], given["engines"])
     plugins = _load_plugins(given["plugins"])
@@ -100,7 +95,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
         channel=given["channel"],
         engines=engines,
         **{name: given[name] for name in (
-            "task", "data", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "passes", "out",
+            "task", "data", "own", "part", "recipe", "perturbations", "labels", "draws", "fire_seeds", "passes", "out",
             "threads", "limit", "allow_train_cases", "profile", "sides",
         )},
     )  # fmt: skip
@@ -133,6 +128,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Copy the weights here.")
 def train(model: str, seed: int, threads: int, minutes: float | None, out: Path | None, **given: Any) -> None:
     """Train one model on the train part of a task; killed and run again, it goes on from its last checkpoint."""
+    given = settle(given)
     _load_plugins(given["plugins"])
     _known_models((model,))
     _known_recipe(given["recipe"], (model,))
@@ -141,17 +137,17 @@ def train(model: str, seed: int, threads: int, minutes: float | None, out: Path 
     import torch
 
     from ..results.atomic import write_bytes
-    from .request import Request, find_task, trainings
+    from .request import Request, task_of, trainings
     from .suite import find_suite
     from .train import PausedError
     from .trained import trained
 
     torch.set_num_threads(threads)
-    names = ("task", "data", "channel", "labels", "recipe")
+    names = ("task", "data", "own", "channel", "labels", "recipe")
     request = Request(
         suite=find_suite("accuracy"), models=(model,), seeds=(seed,), **{name: given[name] for name in names}
     )
-    task = find_task(request.task, request.data)
+    task = task_of(request)
     try:
         contestant = trained(replace(trainings(request, task)[0], minutes=minutes))
     except PausedError as paused:
@@ -237,10 +233,18 @@ def _known_perturbations(names: tuple[str, ...]) -> None:
 def _weights(given: tuple[str, ...]) -> tuple[Path, ...]:
     if "reference" in given:
         raise UsageProblem("--weights reference: this release ships no reference weights; use train or name a file")
-    paths = tuple(Path(word) for word in dict.fromkeys(given) if word != "train")
+    paths = tuple(_in_folder(Path(word)) for word in dict.fromkeys(given) if word != "train")
     if paths and "train" in given:
         raise UsageProblem("--weights train and --weights PATH do not go together; name files only, or train all")
     for path in paths:
         if not path.is_file():
             raise UsageProblem(f"--weights {path}: no such file; give a .safetensors file or the word train")
     return paths
+
+
+def _in_folder(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    from .official import weights_in
+
+    return weights_in(path)

@@ -18,7 +18,7 @@ from ..models.base import FireKey, Segmenter, TrainKey
 from ..results.store import Store
 from .condition import conditions
 from .plan import Contestant, PlannedCase, Unit
-from .request import Request, find_task, passes_of, trainings
+from .request import Request, passes_of, task_of, trainings
 from .run import plan_units, planned_cases, run_folder
 from .slices import SliceSet
 from .task import Task
@@ -29,7 +29,7 @@ SLICES = 16  # of the timed forward pass
 
 def describe_plan(request: Request) -> str:
     """The plan of a run as text; nothing but the data cache is written."""
-    task = find_task(request.task, request.data)
+    task = task_of(request)
     folder = run_folder(request, task)
     cases = planned_cases(request, task)
     chosen = conditions(request.suite, only=request.perturbations, draws=request.draws)

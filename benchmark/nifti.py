@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from .errors import DataProblem
 
-REPLACE = "replace the file or remove the case from dataset.json"
-RESTORE = "restore it or remove the case from dataset.json"
+REPLACE = "replace the file or remove the case"
+RESTORE = "restore it or remove the case"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def _check_header(path: Path) -> None:
 
 
 def read_volume(path: Path) -> Volume:
-    """Read a `.nii` or `.nii.gz` file, 3-D or with channels on the fourth axis.
+    """Read a `.nii` or `.nii.gz` file, 3-D or with channels on the fourth axis, or a `.png` (see `png`).
 
     Raises:
         DataProblem: missing, truncated, not NIfTI, other than 3 or 4 axes, an empty axis, a spacing not above zero.
@@ -64,6 +64,10 @@ def read_volume(path: Path) -> Volume:
 
     if not path.is_file():
         raise DataProblem(path, "no such file", RESTORE)
+    if path.suffix.casefold() == ".png":
+        from .png import read_png
+
+        return read_png(path)
     try:
         _check_header(path)
         image = nib.load(path)

@@ -113,6 +113,18 @@ def label_map(logits: NDArray[np.float32], values: Sequence[int], *, native: tup
     return label
 
 
+def nifti_like(array: NDArray[np.uint8] | NDArray[np.float32], source: Path, scan: Scan) -> bytes:
+    """A gzipped NIfTI-1 of an array on the grid of its image, with the image's own codes of orientation."""
+    import nibabel as nib
+
+    header = nib.load(source).header.copy()
+    image = nib.Nifti1Image(array, scan.affine, header=header, dtype=array.dtype)
+    image.header["cal_min"], image.header["cal_max"] = 0, 0  # the image's display window
+    image.header["descrip"], image.header["intent_code"] = b"", 0
+    image.header.set_xyzt_units("mm")
+    return gzip.compress(image.to_bytes(), _GZIP_LEVEL, mtime=0)
+
+
 def write_label(path: Path, label: LabelArray, scan: Scan) -> None:
     """Write a label as NIfTI on the grid of its scan, gzipped if the name ends in .gz. The write is atomic."""
     import nibabel as nib

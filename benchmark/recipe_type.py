@@ -51,7 +51,7 @@ class Recipe:
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
     size: tuple[int, int] = (64, 64)
-    intensity: Literal["volume", "slice"] = "volume"
+    intensity: Literal["volume", "slice", "official"] = "volume"
     batch: int
     updates: int | None = None
     epochs: int | None = None

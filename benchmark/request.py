@@ -9,6 +9,7 @@ from typing import Literal
 from .errors import BenchError
 from .locations import cache_root, data_root, find_task_folder, task_folder, task_folders
 from .msd import find_task as find_msd_task
+from .own_data import OwnData, own_task
 from .phantom import default_phantom
 from .recipe import recipe_for
 from .suite import Suite
@@ -26,6 +27,7 @@ class Request:
     suite: Suite
     task: str | None = None
     data: str | None = None
+    own: OwnData | None = None
     part: Part = "test"
     models: tuple[str, ...] = ("med-nca", "unet-small")
     recipe: str = "quick"
@@ -72,6 +74,11 @@ def find_task(name: str | None, data: str | None) -> Task:
         if data is None and find_task_folder(name, root) is None:
             return open_task(default_phantom(cache_root()))
     return open_task(task_folder(name, root))
+
+
+def task_of(request: Request) -> Task:
+    """The request's task: its own two folders, else as `find_task`."""
+    return own_task(request.own) if request.own else find_task(request.task, request.data)
 
 
 def trainings(request: Request, task: Task) -> list[Training]:

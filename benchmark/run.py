@@ -24,7 +24,7 @@ from .plan import Contestant, Context, PlannedCase, Unit, units
 from .preprocess import label_names
 from .progress import progress, say
 from .provenance import check_same_data, describe, write_run
-from .request import Request, channel_of, find_task, passes_of, trainings
+from .request import Request, channel_of, passes_of, task_of, trainings
 from .task import Task
 from .timing_suite import time_models
 from .trained import contestant
@@ -85,7 +85,7 @@ def run(request: Request) -> Outcome:
         BenchError: with one line; whatever was computed before is stored.
         KeyboardInterrupt: after storing what is done.
     """
-    task = find_task(request.task, request.data)
+    task = task_of(request)
     folder = run_folder(request, task)
     check_same_data(folder, task=task, part=request.part)
     _require_writable(folder)

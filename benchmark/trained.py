@@ -161,6 +161,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         def note(line: LogLine) -> None:
             meter.advance(note=f"loss {line.loss:.3f}")
             curves.add(line)
+            curves.overlays(line, model, run.val)
 
         def note_rollback(rollback: Rollback) -> None:
             meter.advance(rollback.back_to - rollback.update + 1)
@@ -182,6 +183,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         "task": training.task.name,
         "phantom": training.task.phantom,
         "labels": training.labels,
+        "label_map": {str(value): name for value, name in sorted(training.task.labels.items())},
         "channel": training.channel,
         "recipe": training.recipe.as_dict(),
         "seed": training.seed,

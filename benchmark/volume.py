@@ -55,7 +55,7 @@ def image_array(volume: Volume, *, task: Task | Listing) -> Float32Array:
         raise DataProblem(volume.file, f"voxels of type {array.dtype} are not plain numbers", REPLACE)
     if array.shape[3] != len(task.modalities):
         names = ", ".join(task.modalities.values())
-        problem = f"{array.shape[3]} channels where dataset.json names {len(task.modalities)} ({names})"
+        problem = f"{array.shape[3]} channels where the task has {len(task.modalities)} ({names})"
         raise DataProblem(volume.file, problem, f"correct 'modality', or {REPLACE}")
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow becomes infinite and is refused below
         image = np.ascontiguousarray(np.moveaxis(array, 3, 0), dtype=np.float32)

@@ -44,3 +44,44 @@ def test_without_points_nothing_is_written(tmp_path):
     with Curves(tmp_path / "none"):
         pass
     assert not (tmp_path / "none").exists()
+
+
+def test_a_validation_has_pictures_that_read_back(tmp_path):
+    import io
+
+    import numpy as np
+    import torch
+    from PIL import Image
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from mednca_bench.benchmark.slices import PreparedCase
+    from mednca_bench.models.base import Segmenter
+
+    class Left(Segmenter):
+        def segment(self, image, *, keys):
+            return torch.where(torch.arange(image.shape[2])[:, None] < 4, 1.0, -1.0).expand(len(image), 1, -1, 12)
+
+        def macs(self, height, width):
+            return 0
+
+    target = np.zeros((3, 1, 16, 12), dtype=np.uint8)
+    target[1, 0, 8:12, 2:6] = 1
+    images = np.full((3, 1, 16, 12), 0.25, dtype=np.float32)
+    cases = tuple(PreparedCase(f"c{n}", f"{n:064d}", images, target) for n in range(7))
+    model = Left("left", in_channels=1, out_channels=1, options={})
+    with Curves(tmp_path) as curves:
+        for point in (line(1), line(2, val_dice=0.5)):
+            curves.add(point)
+            curves.overlays(point, model, cases)
+    events = EventAccumulator(str(tmp_path), size_guidance={"images": 0})
+    events.Reload()
+    assert sorted(events.Tags()["images"]) == ["val/c0", "val/c2", "val/c4"]
+    (event,) = events.Images("val/c0")
+    picture = np.array(Image.open(io.BytesIO(event.encoded_image_string)))
+    assert event.step == 2 and picture.shape == (48, 64, 3)  # X to the right
+    white = (picture == 255).all(axis=-1)
+    red = (picture == (230, 50, 30)).all(axis=-1)
+    rows, columns = np.nonzero(white)
+    assert (columns.min(), columns.max()) == (32, 47) and (rows.min(), rows.max()) == (48 - 24, 48 - 8 - 1)
+    assert np.nonzero(red)[1].max() == 15  # the predicted quarter's border towards its outside
+    assert (picture[0, 40] == 63).all()

@@ -111,3 +111,33 @@ def test_targets_are_the_carried_masks_slice_by_slice():
     assert target.shape == (4, 2, 16, 12) and target.dtype == np.uint8 and set(np.unique(target)) == {0, 1}
     carried = warp_masks(masks, resize_map((9, 8), (16, 12)), (16, 12))
     np.testing.assert_array_equal(target[2, 1], carried[1, :, :, 2])
+
+
+def test_the_official_form_is_a_cubic_resize_then_percentiles_of_each_slice():
+    """Keys' cubic kernel with a = -0.75 written down for an axis, as OpenCV has it, then TorchIO's rescaling."""
+    import torch
+    import torchio
+
+    from mednca_bench.benchmark.preprocess import official_input
+
+    def axis(old: int, new: int) -> np.ndarray:
+        a, matrix = -0.75, np.zeros((new, old))
+        for row, centre in enumerate((np.arange(new) + 0.5) * old / new - 0.5):
+            for tap in range(int(np.floor(centre)) - 1, int(np.floor(centre)) + 3):
+                t = abs(centre - tap)
+                near = (a + 2) * t**3 - (a + 3) * t**2 + 1
+                far = a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a
+                matrix[row, min(max(tap, 0), old - 1)] += near if t <= 1 else far
+        return matrix
+
+    image = np.random.default_rng(5).normal(500, 200, (1, 11, 13, 3)).astype(np.float32)
+    found = official_input(image, (16, 16))
+    assert found.shape == (3, 1, 16, 16) and found.dtype == np.float32
+    rescale = torchio.RescaleIntensity((0, 1), percentiles=(0.5, 99.5))
+    for z in range(3):
+        resized = axis(11, 16) @ image[0, :, :, z] @ axis(13, 16).T
+        spread = (resized - resized.mean()) / resized.std()
+        with torch.random.fork_rng():
+            expected = rescale(torch.from_numpy(spread)[None, :, :, None].float())[0, :, :, 0]
+        np.testing.assert_allclose(found[z, 0], expected, atol=2e-3)
+    assert not official_input(np.full((1, 8, 8, 1), 7.0, np.float32), (16, 16)).any()

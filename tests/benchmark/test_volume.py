@@ -135,7 +135,7 @@ def test_complex_voxels_are_refused(msd_folder: Folder) -> None:
 def test_a_channel_too_many_is_refused(msd_folder: Folder) -> None:
     folder = msd_folder(1)
     folder.write(1, image=np.ones((6, 7, 5, 2), dtype=np.float32))
-    with pytest.raises(BenchError, match=r"2 channels where dataset\.json names 1 \(MRI\)"):
+    with pytest.raises(BenchError, match=r"2 channels where the task has 1 \(MRI\)"):
         read(folder)
 
 
@@ -218,7 +218,7 @@ def test_a_damaged_file_is_named_in_one_line(
     message = str(caught.value)
     assert message.startswith(str(path))
     assert "\n" not in message
-    assert message.endswith("the case from dataset.json")
+    assert message.endswith("the case")
     assert capfd.readouterr() == ("", "")  # nibabel's log lines included
 
 
