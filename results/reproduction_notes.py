@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEGEND: Final = (
-    f"Verdict, on the 95 % interval over subjects: reproduced where all of it lies above the paper's mean - {MARGIN:g}, "
-    "not reproduced where all of it lies below that, else undecided. It speaks of these trainings, not of others.",
+    f"Verdict, on the 95 % interval over subjects: reproduced where all of it lies above the paper's mean - {MARGIN:g},"
+    " not reproduced where all of it lies below that, else undecided. It speaks of these trainings, not of others.",
     "Soft Dice (paper): not thresholded, on the resampled grid, labels merged, per volume: the paper's convention, and "
     "what is compared. Dice, native grid: thresholded, this project's headline; the paper has no such number.",
     "Mean ± sd over cases [95 % interval over subjects]; a difference of two models is paired by "
@@ -69,7 +69,7 @@ def notes(
     if scope.phantom:
         yield "PHANTOM DATA: generated images. Their scores say nothing about the paper's, so there is no verdict."
     elif scope.split != "test":
-        yield f"Scored on {scope.split or 'an unknown part'}, not on test: an interim result, whatever the verdict says."
+        yield f"Scored on {scope.split or 'an unknown part'}, not on test: an interim result, whatever its verdict."
     own = sorted({name for name in comparable(rows, figures)["recipe"] if not str(name).startswith("paper-")})
     if own:
         yield f"Trained by {' and '.join(own)}, which is not the paper's recipe."

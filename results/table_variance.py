@@ -76,7 +76,7 @@ def _model(name: str, passes: "pd.DataFrame") -> tuple["pd.DataFrame | None", st
 
 
 def _balanced(passes: "pd.DataFrame") -> tuple[Reals, int]:
-    """Dice as (cases, trainings, fire seeds) of the fire seeds and cases that every training has, and cases left out."""
+    """Dice as (cases, trainings, fire seeds) of what every training has, and how many cases were left out."""
     by = ["case", "train_seed", "fire_seed"]
     dice = passes.groupby(by, sort=True, observed=True)["dice"].mean().unstack(["train_seed", "fire_seed"])
     trainings = dice.columns.unique("train_seed")

@@ -96,7 +96,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
 
 
 def reproduce(run_folder: str | Path) -> Table | str:
-    """The table `reproduction` of a run alone, as `build` makes it; why there is none, in a sentence, where there is none.
+    """The table `reproduction` of a run alone, as `build` makes it, or a sentence that says why there is none.
 
     Raises:
         FileNotFoundError: there is no such folder.
