@@ -1,4 +1,4 @@
-"""`weights`: what maintainers do with reference weights. Users name them after `--weights`; `list weights` shows them."""
+"""`weights`: what maintainers do with reference weights, and what `--weights` takes."""
 
 from __future__ import annotations
 
