@@ -44,7 +44,7 @@ def typed(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
 def scored(typed, msd_folder, tmp_path) -> tuple[Path, Path]:
     """Tiny weights trained on a small task folder that is no phantom, and the run that scored them."""
     data = msd_folder(10, name="Task99_Test").root
-    code, out, err = typed("train", *TINY, "--data", data, "--out", "w.safetensors")
+    code, _, err = typed("train", *TINY, "--data", data, "--out", "w.safetensors")
     assert code == 0, err
     words = ("--split", "val", "--jobs", "1", "--out", "r", "--weights", "w.safetensors", "--plugin", PLUGIN)
     code, _, err = typed("run", "--suite", "accuracy", "--data", data, *words)
