@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ..models import weights
 from ..results.atomic import write_bytes, write_text
 from ..results.metrics import derive
-from ..results.parts import read_part, to_bytes
-from ..results.record import LIST_COLUMNS
+from ..results.parts import read_part, to_bytes, to_frame
+from ..results.record import LIST_COLUMNS, SCHEMA
 from ..results.reference_records import file_name
 from ..results.store import Store, load_units
 from .errors import BenchError, UsageProblem
@@ -100,8 +100,6 @@ def _read(file: Path) -> tuple[Any, dict[str, Any]]:
 
 def _scores(run: Path, digest: str, file: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The clean records of the weights with metrics, and the run's description, if they may stand for the weights."""
-    from ..results.parts import to_frame
-
     info = read_run(run)
     if not info or info.get("phantom") is not False:
         raise BenchError(f"{run}: not a run on real data; scores on a phantom say nothing of MRI")
@@ -110,10 +108,10 @@ def _scores(run: Path, digest: str, file: Path) -> tuple[pd.DataFrame, dict[str,
     frame = derive(to_frame(_records(run, digest))).drop(columns=list(LIST_COLUMNS))
     if frame.empty:
         raise BenchError(f"{run}: has no clean score of {file} (weights {digest[:12]}); run it with --weights {file}")
-    units = load_units(run)
-    intended = (
-        set() if units is None else set(units.loc[(units["weights"] == digest) & (units["severity"] == 0), "key"])
-    )
+    if (units := load_units(run)) is None:
+        raise BenchError(f"{run}: does not say what it intended to score; run the suite again into this folder")
+    clean = (units["weights"] == digest) & (units["severity"] == 0) & (units["passes"] == 1)
+    intended = set(units.loc[clean, "key"])
     if lost := intended - set(frame["key"]):
         raise BenchError(f"{run}: {len(lost)} clean answers of {file} are not scored; finish the run first")
     return frame, info
@@ -124,16 +122,11 @@ def _records(run: Path, digest: str) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table = pa.concat_tables([read_part(part, verify=True) for part in Store(run).parts()] or [_empty()])
+    table = pa.concat_tables([SCHEMA.empty_table(), *(read_part(part, verify=True) for part in Store(run).parts())])
     mine = pc.and_(pc.equal(table["weights"], digest), pc.equal(table["severity"], 0))
     mine = pc.and_(mine, pc.equal(table["passes"], 1))
-    return table.filter(mine).sort_by([("key", "ascending"), ("label", "ascending")])
-
-
-def _empty() -> Any:
-    from ..results.record import SCHEMA
-
-    return SCHEMA.empty_table()
+    kept = table.filter(mine).sort_by([("key", "ascending"), ("label", "ascending")])
+    return kept.replace_schema_metadata(SCHEMA.metadata)
 
 
 def _name(model: str, recipe: str, task: str, seed: int) -> str:

@@ -107,7 +107,8 @@ def _of_shipped(scope: Scope, model: str, shipped: Sequence[ReferenceRecords]) -
     for reference in shipped:
         frame = reference.frame
         mine = frame[(frame["task"] == scope.task) & (frame["split"] == scope.split) & (frame["passes"] == 1)]
-        table = accuracy(ledger(mine[mine["model"] == model]))
+        mine = mine[mine["model"] == model]
+        table = None if mine.empty else accuracy(ledger(mine))
         if table is not None:
             head = {"model": model, "source": f"shipped {reference.name}", "recipe": str(frame["recipe"].iloc[0])}
             yield from _scored(scope, head, table.frame.iloc[0], None)
@@ -120,7 +121,8 @@ def _differences(
     paper = first.mean - second.mean
     remark = "the difference of its two means, without an interval"
     yield _published(first) | {"model": " - ".join(PAIR), "mean": paper, "sd": np.nan, "remark": remark}
-    one, other = (list(mine.index[mine["model"] == model]) for model in PAIR)
+    scored = mine[mine.index.isin(cases["name"])]
+    one, other = (list(scored.index[scored["model"] == model]) for model in PAIR)
     for model, against in ((model, against) for model in one for against in other):
         recipes = dict.fromkeys((mine.at[model, "recipe"], mine.at[against, "recipe"]))
         head = _scored_on(scope) | {"model": f"{model} - {against}", "source": OURS, "recipe": " - ".join(recipes)}

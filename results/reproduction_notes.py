@@ -85,10 +85,11 @@ def notes(
 
 def _agreement(rows: "pd.DataFrame", reference: ReferenceRecords) -> str | None:
     """Whether answers of the very weights that are shipped are those that were shipped with them."""
-    same = ["weights", "task", "split", "case", "label", "fire_seed", "passes"]
+    words = ["weights", "task", "split", "case", "label"]
+    same = [*words, "fire_seed", "passes"]
     clean, theirs = (frame[(frame["severity"] == 0) & (frame["grid"] == "native")] for frame in (rows, reference.frame))
-    both = clean[clean["scored"]][[*same, HARD]].astype({name: object for name in same})
-    both = both.merge(theirs[[*same, HARD]], on=same, suffixes=("", "_shipped"))
+    both = clean[clean["scored"]][[*same, HARD]].astype(dict.fromkeys(words, str))
+    both = both.merge(theirs[[*same, HARD]].astype(dict.fromkeys(words, str)), on=same, suffixes=("", "_shipped"))
     if both.empty:
         return None
     gap = (both[HARD] - both[f"{HARD}_shipped"]).abs().max()
