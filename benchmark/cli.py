@@ -24,11 +24,13 @@ COMMANDS = {
     "report": (".cli_run:report", "Write the tables, plots and report of a run folder again."),
     "compare": (".cli_runs:compare", "Compare two run folders, answer by answer."),
     "merge": (".cli_runs:merge", "Merge run folders of one task and part into one."),
+    "reproduce": (".cli_reproduce:reproduce", "Print the paper's figures beside a run's own, with verdicts."),
     "export": (".cli_export:export", "Write a trained model as C source, ONNX graph or device bundle."),
     "ladder": (".cli_device:ladder", "Find the largest image each model segments under memory caps."),
     "import-device": (".cli_device:import_device", "Take a device bundle's results into a run folder."),
+    "weights": (".cli_weights:weights", "Put trained weights with a card into the package (maintainers)."),
     "data": (".cli_data:data", "List, fetch, verify, generate and corrupt data."),
-    "list": (".cli_list:listing", "List models, perturbations, suites, tasks or recipes."),
+    "list": (".cli_list:listing", "List models, perturbations, suites, tasks, recipes or weights."),
 }
 
 

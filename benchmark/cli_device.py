@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from .cli_weights import WeightsWord
 from .progress import progress
 
 
@@ -16,9 +17,9 @@ from .progress import progress
 @click.option(
     "--weights",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Weights file instead of --model; repeatable.",
+    type=WeightsWord(),
+    metavar="NAME|FILE",
+    help="Weights instead of --model: a name of `list weights`, or a file; repeatable.",
 )
 @click.option("--cap", "caps", multiple=True, type=click.IntRange(1), metavar="MB", help="Default: 64, 128, … 2048.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads of the model.")

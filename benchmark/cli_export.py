@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .cli_weights import WeightsWord
 from .errors import BenchError, UsageProblem
 from .progress import say
 
@@ -23,9 +24,9 @@ WEIGHT_TYPES = ("float32", "int8")
     "paths",
     required=True,
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Trained weights, as `train` writes them; repeatable for a bundle.",
+    type=WeightsWord(),
+    metavar="NAME|FILE",
+    help="Trained weights: a name of `list weights`, or what `train` writes; repeatable for a bundle.",
 )
 @click.option(
     "--format", "kind", required=True, type=click.Choice(FORMATS), help="C99 source, an ONNX graph, or a device bundle."

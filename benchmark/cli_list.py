@@ -26,7 +26,7 @@ PIPE_WIDTH = 160  # characters, where there is no terminal to ask
 
 @click.group(name="list")
 def listing() -> None:
-    """List models, perturbations, suites, tasks or recipes (--json for machines)."""
+    """List models, perturbations, suites, tasks, recipes or weights (--json for machines)."""
 
 
 def _json_option(command: Any) -> Any:
@@ -162,6 +162,24 @@ def recipes(as_json: bool) -> None:
             plain = asdict(recipe)
             rows.append(plain if as_json else _brief(plain))
     _print(rows, as_json=as_json)
+
+
+@listing.command()
+@_json_option
+def weights(as_json: bool) -> None:
+    """Reference weights, to be named after --weights; those not shipped are trained by their recipe."""
+    from dataclasses import asdict
+
+    from .progress import say
+    from .shipped import references
+
+    known = references().values()
+    if not known and not as_json:
+        say("no reference weights are installed; train with `mednca-bench train`")
+        return
+    rows = [asdict(entry) | {"command": entry.command} for entry in known]
+    brief = ("name", "model", "recipe", "task", "seed", "bytes", "shipped")
+    _print(rows if as_json else [{name: row[name] for name in brief} for row in rows], as_json=as_json)
 
 
 _STABILITY = ("warm_up", "average", "step_jitter", "state_penalty", "loss_spike", "norm_spike", "rollbacks")

@@ -14,9 +14,8 @@ from .errors import UsageProblem
 @click.option(
     "--weights",
     required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE|FOLDER",
-    help="Weights that `train` wrote, or a folder with the authors' model0.pth and model1.pth.",
+    metavar="NAME|FILE|FOLDER",
+    help="See `list weights`; or what `train` wrote; or a folder with the authors' model0.pth and model1.pth.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Folder.")
 @click.option(
@@ -44,7 +43,7 @@ from .errors import UsageProblem
 )
 def predict(
     images: tuple[Path, ...],
-    weights: Path,
+    weights: str,
     out: Path,
     passes: int,
     fire_seed: int,
@@ -84,14 +83,13 @@ def predict(
     return 1 if failed else 0
 
 
-def _weights_file(given: Path, *, steps: int | None, size: int | None) -> Path:
-    """The weights file meant by a file or a folder."""
+def _weights_file(given: str, *, steps: int | None, size: int | None) -> Path:
+    """The weights file meant by a name, a file or a folder."""
     from .official import weights_in
+    from .shipped import weights_file
 
-    if given.is_dir():
-        return weights_in(given, steps=steps, size=size)
-    if steps or size:
+    if not (steps or size):
+        return weights_file(given)
+    if not Path(given).is_dir():
         raise UsageProblem("--steps and --size go with an official checkpoint; other weights hold their own")
-    if not given.is_file():
-        raise UsageProblem(f"--weights {given}: no such file or folder; give what `mednca-bench train` printed")
-    return given
+    return weights_in(Path(given), steps=steps, size=size)

@@ -46,7 +46,12 @@ def _data_options(command: Command) -> Command:
     help="Which part of the split is scored.",
 )
 @click.option("--model", "models", multiple=True, help="Model to run; repeatable. Default: med-nca and unet-small.")
-@click.option("--weights", multiple=True, metavar="train|PATH", help="Weights file instead of training; repeatable.")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="train|NAME|FILE",
+    help="Weights instead of training, see `list weights`; repeatable.",
+)
 @click.option("--perturbation", "perturbations", multiple=True, help="Only this family; repeatable.")
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="Training seed; repeatable. Default: 0.")
 @click.option("--draws", default=1, show_default=True, type=click.IntRange(1), help="Random draws per severity.")
@@ -232,19 +237,10 @@ def _known_perturbations(names: tuple[str, ...]) -> None:
 
 def _weights(given: tuple[str, ...]) -> tuple[Path, ...]:
     if "reference" in given:
-        raise UsageProblem("--weights reference: this release ships no reference weights; use train or name a file")
-    paths = tuple(_in_folder(Path(word)) for word in dict.fromkeys(given) if word != "train")
-    if paths and "train" in given:
+        raise UsageProblem("--weights reference: say which, `mednca-bench list weights` shows them; or use train")
+    words = tuple(word for word in dict.fromkeys(given) if word != "train")
+    if words and "train" in given:
         raise UsageProblem("--weights train and --weights PATH do not go together; name files only, or train all")
-    for path in paths:
-        if not path.is_file():
-            raise UsageProblem(f"--weights {path}: no such file; give a .safetensors file or the word train")
-    return paths
+    from .shipped import weights_file
 
-
-def _in_folder(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    from .official import weights_in
-
-    return weights_in(path)
+    return tuple(weights_file(word) for word in words)

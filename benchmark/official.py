@@ -12,7 +12,7 @@ from .errors import BenchError
 from .identity import key
 from .locations import cache_root
 from .progress import say
-from .recipe import Recipe
+from .recipe_type import Recipe
 
 OWN = "weights.safetensors"
 SIZE = 64  # pixels a side, of the authors' tutorial
@@ -51,12 +51,13 @@ def weights_in(folder: Path, *, steps: int | None = None, size: int | None = Non
         betas=(0.5, 0.5),
         schedule="exponential",
         decay=0.9999,
+        intensity="official",
     )
     metadata = {
         "task": "unknown",
         "labels": "merged",
         "channel": None,
-        "recipe": recipe.as_dict() | {"intensity": "official"},
+        "recipe": recipe.as_dict(),
         "seed": 0,
         "train_cases": [],
     }

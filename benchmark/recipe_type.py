@@ -139,7 +139,7 @@ def check(recipe: Recipe, *, source: str) -> Recipe:
     demand("size", len(recipe.size) == 2 and min(recipe.size) >= 8, "two numbers from 8")
     demand("betas", len(recipe.betas) == 2 and all(0 <= beta < 1 for beta in recipe.betas), "two numbers in [0, 1)")
     demand("schedule", recipe.schedule in ("exponential", "cosine"), "'exponential' or 'cosine'")
-    demand("intensity", recipe.intensity in ("volume", "slice"), "'volume' or 'slice'")
+    demand("intensity", recipe.intensity in ("volume", "slice", "official"), "'volume', 'slice' or 'official'")
     demand("average", recipe.average is None or 0 < recipe.average < 1, "between 0 and 1")
     steps = recipe.options.get("steps", recipe.step_jitter + 1)
     demand("step_jitter", recipe.step_jitter == 0 or recipe.step_jitter < steps, f"below the {steps} steps")

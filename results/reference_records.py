@@ -1,12 +1,24 @@
-"""Shipped reference records: the named baseline that a corruption error is relative to.
+"""Shipped reference records: what a run's own scores can be held against.
 
-A file `results/reference/corruption-NAME.csv` holds one model's clean and perturbed Dice per case, with the columns of
-`COLUMNS`; NAME is shown in tables. A reference counts only for the same task, part of the split, cases and perturbation
-versions: relative to anything else the number would mean nothing.
+Two forms lie in `results/reference/`:
+
+- `NAME.SUITE.parquet`: records of the shipped weights NAME under a suite, in the store's own schema, so that every
+  metric can be derived from them. `records` reads them.
+- `corruption-NAME.csv`: one model's clean and perturbed Dice per case, with the columns of `COLUMNS`.
+
+What is perturbed in either is the named baseline that a corruption error is relative to (`shipped`); NAME is shown in
+tables. A reference counts only for the same task, part of the split, cases and perturbation versions: relative to
+anything else the number would mean nothing.
 """
 
-from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any, Final
+
+from .metrics import derive
+from .parts import read_part, to_frame
+from .record import LIST_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,20 +38,66 @@ COLUMNS: Final = (
 )
 
 
-def shipped() -> dict[str, "pd.DataFrame"]:
-    """Every reference that comes with the package, by name.
+@dataclass(frozen=True)
+class ReferenceRecords:
+    """Records of one shipped model.
+
+    Attributes:
+        name: of the weights, e.g. med-nca-quick-hippocampus.
+        suite: with version.
+        frame: as `results.load` gives it.
+    """
+
+    name: str
+    suite: str
+    frame: "pd.DataFrame"
+
+
+def file_name(name: str, suite: str) -> str:
+    """How the records of shipped weights are called."""
+    return f"{name}.{suite}.parquet"
+
+
+def records() -> tuple[ReferenceRecords, ...]:
+    """The records of shipped weights, by name; nothing where none are installed.
 
     Raises:
-        ValueError: a file has not the columns of `COLUMNS`; names it.
+        ValueError: a file is damaged or of another record schema; names it.
+    """
+    found = []
+    for entry in _entries(".parquet"):
+        name, suite, _ = entry.name.rsplit(".", 2)
+        with as_file(entry) as path:
+            table = read_part(path)
+        frame = derive(to_frame(table)).drop(columns=list(LIST_COLUMNS))
+        found.append(ReferenceRecords(name, suite, frame))
+    return tuple(found)
+
+
+def shipped() -> dict[str, "pd.DataFrame"]:
+    """Every baseline for corruption errors that comes with the package, by name.
+
+    Raises:
+        ValueError: a file has not the columns of `COLUMNS`, is damaged or of another schema; names it.
     """
     import pandas as pd
 
-    found = {}
-    for entry in sorted(files("mednca_bench.results.reference").iterdir(), key=lambda entry: entry.name):
-        if entry.name.startswith("corruption-") and entry.name.endswith(".csv"):
+    found = {
+        reference.name: reference.frame.assign(suite=reference.suite)[list(COLUMNS)]
+        for reference in records()
+        if (reference.frame["severity"] > 0).any()
+    }
+    for entry in _entries(".csv"):
+        if entry.name.startswith("corruption-"):
             with entry.open(encoding="utf-8") as stream:
                 frame = pd.read_csv(stream)
             if missing := set(COLUMNS) - set(frame.columns):
                 raise ValueError(f"{entry}: columns missing: {', '.join(sorted(missing))}")
             found[entry.name.removeprefix("corruption-").removesuffix(".csv")] = frame
     return found
+
+
+def _entries(ending: str) -> Iterator[Any]:
+    for entry in sorted(files("mednca_bench.results.reference").iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(ending):
+            yield entry

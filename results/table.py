@@ -16,6 +16,7 @@ SIGNIFICANT_DIGITS: Final = 6
 WORDS: Final = (
     "Model", "Label", "Perturbation", "Kind", "Subject", "Engine",
     "Family", "Against", "Condition", "Metric", "Significant", "Flips", "Score", "Remark",
+    "Source", "Recipe", "Scored on", "Verdict", "Component",
 )  # fmt: skip
 """Columns set flush left; numbers are set flush right."""
 

@@ -5,11 +5,14 @@ Each is a pure function of the run folder's files: the same records in another o
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .atomic import write_text
-from .compact import compact
-from .reference_records import shipped
+from .compact import CompactRun, compact
+from .reference_accuracy import published_accuracy
+from .reference_records import records, shipped
 from .report.fragment import html
+from .reproduction_notes import why_nothing
 from .run_info import RunInfo, read_run_info
 from .scored import ledger
 from .table import Table
@@ -24,10 +27,15 @@ from .table_pairwise import pairwise
 from .table_paper import table1
 from .table_quality import quality
 from .table_ranks import rank_conventions, ranks
+from .table_reproduction import reproduction
 from .table_seeds import training_seeds
 from .table_severity import robustness_by_severity
 from .table_subjects import subjects
 from .table_summary import robustness_summary
+from .table_variance import variance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "accuracy",
@@ -40,11 +48,14 @@ __all__ = [
     "quality",
     "rank_conventions",
     "ranks",
+    "reproduce",
+    "reproduction",
     "robustness_by_severity",
     "robustness_summary",
     "subjects",
     "table1",
     "training_seeds",
+    "variance",
     "write",
 ]
 
@@ -58,20 +69,21 @@ def build(run_folder: str | Path) -> dict[str, Table]:
     """
     folder = Path(run_folder)
     run = compact(folder)
-    failed = {entry["key"] for entry in run.failures if "key" in entry}
     info = read_run_info(folder)
-    rows = ledger(run.frame, run.intended, failed=failed)
+    rows = _ledger(run)
     scores, timed = accuracy(rows), read_efficiency(folder)
     tables = (
         scores,
         accuracy_details(rows),
         table1(scores, parameters=info.parameters),
+        reproduction(rows, scores, published=published_accuracy(), shipped=records()),
         robustness_summary(rows, references=shipped()),
         robustness_by_severity(rows),
         pairwise(rows),
         ranks(rows),
         rank_conventions(rows),
         training_seeds(rows),
+        variance(rows),
         subjects(rows),
         equivariance(rows),
         *quality(rows),
@@ -81,6 +93,22 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         data(run.frame, run.intended, failures=run.failures, info=info),
     )
     return {table.name: table for table in tables if table is not None}
+
+
+def reproduce(run_folder: str | Path) -> Table | str:
+    """The table `reproduction` of a run alone, as `build` makes it, or a sentence that says why there is none.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: a file of the run is damaged; names it and the remedy.
+    """
+    rows, published = _ledger(compact(Path(run_folder))), published_accuracy()
+    table = reproduction(rows, accuracy(rows), published=published, shipped=records())
+    return why_nothing(rows, published) if table is None else table
+
+
+def _ledger(run: CompactRun) -> "pd.DataFrame":
+    return ledger(run.frame, run.intended, failed={entry["key"] for entry in run.failures if "key" in entry})
 
 
 def write(run_folder: str | Path, *, tables: Mapping[str, Table] | None = None) -> list[Path]:

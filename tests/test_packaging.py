@@ -22,7 +22,8 @@ DATA = {
     "benchmark/device": ("*.c.in",),
     "benchmark/splits": ("*.json",),
     "models/export/c": ("*.in",),
-    "results/reference": ("*.csv",),
+    "models/reference": ("*.json", "*.md", "*.safetensors"),
+    "results/reference": ("*.csv", "*.parquet"),
     "results/report": ("*.css", "*.jinja", "*.js"),
 }
 TOOLS = ("tox", "pre-commit")  # what CONTRIBUTING.md and .ci/run install beside the package's extras

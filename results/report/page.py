@@ -24,6 +24,7 @@ from .templates import environment, text_of
 _ORDER: Final = (
     "table1",
     "accuracy",
+    "reproduction",
     "robustness_summary",
     "robustness_by_severity",
     "ranks",

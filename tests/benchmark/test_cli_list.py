@@ -9,7 +9,7 @@ from mednca_bench import models, perturbations
 from mednca_bench.benchmark.cli import main
 from mednca_bench.benchmark.suite import SUITES
 
-WHAT = ("models", "perturbations", "suites", "tasks", "recipes")
+WHAT = ("models", "perturbations", "suites", "tasks", "recipes", "weights")
 
 
 def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:

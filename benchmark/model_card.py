@@ -1,0 +1,73 @@
+"""The model card of reference weights, in Markdown, from the weights' metadata and the records of their scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..results.scored import ledger
+from ..results.table import escape
+from ..results.table_accuracy import accuracy
+from .errors import BenchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .shipped import Reference
+
+LICENCE = "CC-BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/)"
+USE = (
+    "Research only: to reproduce and compare benchmark results. Not a medical device, not validated for any clinical "
+    "use; scanners, sequences, ages and diseases other than those of the training data were not looked at."
+)
+
+
+def card(entry: Reference, metadata: dict[str, Any], frame: pd.DataFrame, *, on_disk: str) -> str:
+    """Write a card.
+
+    Args:
+        entry: the weights' entry in the checksums.
+        metadata: of the weights file.
+        frame: records of these weights with metrics, clean passes.
+        on_disk: "n of n" cases of the part scored that there were.
+
+    Raises:
+        BenchError: the records hold no clean score.
+    """
+    rows = ledger(frame)
+    table = accuracy(rows)
+    if table is None:
+        raise BenchError(f"{entry.name}: its records hold no clean score; run a suite with these weights first")
+    part, cases = str(frame["split"].iloc[0]), frame["case"].nunique()
+    recipe = metadata["recipe"]
+    settings = "\n".join(f"| {name} | {escape(str(value))} |" for name, value in sorted(recipe.items()))
+    final = "" if part == "test" else f" They are of the {part} part, which choices are made on, and no test scores."
+    where = "in this folder" if entry.shipped else f"not shipped ({entry.bytes:,} bytes); `{entry.command}` trains it"
+    return f"""# {entry.name}
+
+| | |
+|---|---|
+| model | {entry.model} |
+| trained on | {entry.task}, train part, {len(metadata["train_cases"])} volumes; labels: {metadata["labels"]} |
+| data | Medical Segmentation Decathlon, medicaldecathlon.com |
+| licence of the data | {LICENCE} |
+| recipe | {entry.recipe}, seed {entry.seed}, {metadata["updates"]} updates, {metadata["threads"]} thread(s) |
+| file | {entry.name}.safetensors, {where} |
+| SHA-256 of the file | `{entry.sha256}` |
+| SHA-256 of the tensors | `{entry.weights}` |
+
+**Intended use.** {USE}
+
+**Data.** The weights hold no image. Who passes them on names the data and its licence.
+
+## Scores
+
+Split part: **{part}**, {cases} of the {on_disk} volumes on disk, {frame["group"].nunique()} subjects.{final}
+
+{table.markdown().partition("## ")[2].partition(chr(10))[2].strip()}
+
+## Recipe
+
+| setting | value |
+|---|---|
+{settings}
+"""

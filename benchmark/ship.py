@@ -1,0 +1,134 @@
+"""`weights add`: put trained weights, their card and the records of their scores into the package.
+
+What is refused: weights trained on, or scored on, a phantom; scores of another file; a run that is not finished;
+scores of training cases. Files above the limits are not copied: their entry keeps recipe and checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..models import weights
+from ..results.atomic import write_bytes, write_text
+from ..results.metrics import derive
+from ..results.parts import read_part, to_bytes, to_frame
+from ..results.record import LIST_COLUMNS, SCHEMA
+from ..results.reference_records import file_name
+from ..results.store import Store, load_units
+from .errors import BenchError, UsageProblem
+from .model_card import card
+from .provenance import read_run
+from .shipped import PACKAGE, WEIGHTS, Reference, references, write_references
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NCA_BYTES = 300_000
+NETWORK_BYTES = 2_000_000
+RECORDS = "results/reference"
+RECORDS_BYTES = 300_000
+
+
+def add(file: Path, run: Path, *, name: str | None = None, root: Path = PACKAGE, replace: bool = False) -> list[Path]:
+    """Add weights to the reference weights of a package's folder.
+
+    Args:
+        file: trained weights.
+        run: a run folder that scored them.
+        name: of the entry; MODEL-RECIPE-TASK, and -sSEED where the seed is not 0, when None.
+        root: the package's folder.
+        replace: put another file in the place of an entry of that name.
+
+    Returns:
+        The files written.
+
+    Raises:
+        BenchError: the file is not one of ours, or the run is not fit to stand for it; says which and why.
+    """
+    model, metadata = _read(file)
+    data, digest = file.read_bytes(), weights.digest(model)
+    frame, info = _scores(run, digest, file)
+    recipe, task = str(metadata["recipe"]["name"]), str(metadata["task"])
+    seed = int(metadata["seed"])
+    chosen = name or _name(model.name, recipe, task, seed)
+    entry = Reference(
+        name=chosen,
+        model=model.name,
+        recipe=recipe,
+        task=task,
+        seed=seed,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        weights=digest,
+        shipped=len(data) <= (NCA_BYTES if model.stochastic else NETWORK_BYTES),
+    )
+    known = references(root)
+    if chosen in known and known[chosen].sha256 != entry.sha256 and not replace:
+        raise UsageProblem(f"{chosen}: other weights have this name; give another --name, or --replace")
+    part = str(frame["split"].iloc[0])
+    text = card(entry, metadata, frame, on_disk=str(info["cases_on_disk"][part]).partition(" ")[0])
+    records = to_bytes(_records(run, digest))
+    if len(records) > RECORDS_BYTES:
+        raise BenchError(f"{run}: its records of {file} take {len(records):,} bytes, above {RECORDS_BYTES:,}")
+    suite = str(info["suite"]) if str(info["suite"]).startswith("accuracy") else "accuracy-v1"
+    written = [
+        write_text(root / WEIGHTS / f"{chosen}.md", text),
+        write_bytes(root / RECORDS / file_name(chosen, suite), records),
+    ]
+    copy = root / WEIGHTS / f"{chosen}.safetensors"
+    if entry.shipped:
+        written.append(write_bytes(copy, data))
+    else:
+        copy.unlink(missing_ok=True)
+    return [*written, write_references(known | {chosen: entry}, root)]
+
+
+def _read(file: Path) -> tuple[Any, dict[str, Any]]:
+    try:
+        model, metadata = weights.load(file)
+    except (OSError, ValueError) as error:
+        raise BenchError(str(error)) from error
+    wanted = ("recipe", "task", "seed", "phantom", "labels", "train_cases", "updates", "threads")
+    if missing := [word for word in wanted if word not in metadata]:
+        raise BenchError(f"{file}: says nothing of {', '.join(missing)}; use weights written by `mednca-bench train`")
+    if metadata["phantom"]:
+        raise BenchError(f"{file}: was trained on a phantom; reference weights are trained on real data")
+    return model, metadata
+
+
+def _scores(run: Path, digest: str, file: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The clean records of the weights with metrics, and the run's description, if they may stand for the weights."""
+    info = read_run(run)
+    if not info or info.get("phantom") is not False:
+        raise BenchError(f"{run}: not a run on real data; scores on a phantom say nothing of MRI")
+    if info.get("scored_train_cases"):
+        raise BenchError(f"{run}: scored training cases; score another part of the split")
+    frame = derive(to_frame(_records(run, digest))).drop(columns=list(LIST_COLUMNS))
+    if frame.empty:
+        raise BenchError(f"{run}: has no clean score of {file} (weights {digest[:12]}); run it with --weights {file}")
+    if (units := load_units(run)) is None:
+        raise BenchError(f"{run}: does not say what it intended to score; run the suite again into this folder")
+    clean = (units["weights"] == digest) & (units["severity"] == 0) & (units["passes"] == 1)
+    intended = set(units.loc[clean, "key"])
+    if lost := intended - set(frame["key"]):
+        raise BenchError(f"{run}: {len(lost)} clean answers of {file} are not scored; finish the run first")
+    return frame, info
+
+
+def _records(run: Path, digest: str) -> Any:
+    """The clean single passes of some weights as an Arrow table, sorted by (key, label)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = pa.concat_tables([SCHEMA.empty_table(), *(read_part(part, verify=True) for part in Store(run).parts())])
+    mine = pc.and_(pc.equal(table["weights"], digest), pc.equal(table["severity"], 0))
+    mine = pc.and_(mine, pc.equal(table["passes"], 1))
+    kept = table.filter(mine).sort_by([("key", "ascending"), ("label", "ascending")])
+    return kept.replace_schema_metadata(SCHEMA.metadata)
+
+
+def _name(model: str, recipe: str, task: str, seed: int) -> str:
+    organ = task.partition("_")[2].lower() or task.lower()
+    return f"{model}-{recipe}-{organ}" + (f"-s{seed}" if seed else "")
