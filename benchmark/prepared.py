@@ -66,9 +66,13 @@ class PreparedCache:
                 fresh.mkdir()
                 np.save(fresh / "image.npy", model_input(np.asarray(case.image), self._recipe))
                 np.save(fresh / "target.npy", model_target(masks, self._recipe))
-                if folder.exists():  # unreadable, or another process was first: either way ours is as good
-                    os.replace(folder, Path(scratch) / "old")  # noqa: PTH105
-                os.replace(fresh, folder)  # noqa: PTH105
+                if folder.exists() and _load(folder, case) is None:
+                    os.replace(folder, Path(scratch) / "spoiled")  # noqa: PTH105
+                try:
+                    os.rename(fresh, folder)  # noqa: PTH104
+                except OSError:
+                    if _load(folder, case) is None:  # else another process was first, and may be reading it
+                        raise
         except OSError as error:
             raise BenchError(
                 f"{folder.parent}: cannot write prepared cases ({error.strerror or error}); free some space there, or "

@@ -36,7 +36,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def files_of(cache_root: Path) -> list[Path]:
-    return sorted((cache_root / "prepared").rglob("*.npy"))
+    return sorted((cache_root / "prepared").glob("*/*.npy"))
 
 
 def test_a_prepared_case_is_what_preprocessing_gives(cache, task):
@@ -54,6 +54,21 @@ def test_a_case_is_prepared_once(cache, task, tmp_path, monkeypatch):
     forbid(monkeypatch)
     other = PreparedCache(tmp_path / "cache", task=task, channel=None, recipe=RECIPE)
     np.testing.assert_array_equal(other.get(task.cases[0]).image, first.image)
+
+
+def test_an_entry_that_another_process_wrote_meanwhile_is_left_alone(cache, task, tmp_path, monkeypatch):
+    """Taken away for a moment, it would be missing to the one that wrote it and reads it now."""
+    other, written = PreparedCache(tmp_path / "cache", task=task, channel=None, recipe=RECIPE), []
+
+    def meanwhile(*arguments: object) -> np.ndarray:
+        monkeypatch.setattr(prepared_module, "model_target", model_target)
+        other.get(task.cases[0])
+        written.extend(path.stat().st_ino for path in files_of(tmp_path / "cache"))
+        return model_target(*arguments)
+
+    monkeypatch.setattr(prepared_module, "model_target", meanwhile)
+    cache.get(task.cases[0])
+    assert written == [path.stat().st_ino for path in files_of(tmp_path / "cache")]
 
 
 @pytest.mark.parametrize("changed", [{"size": (16, 16)}, {"intensity": "slice"}, {"labels": "merged"}])
