@@ -53,7 +53,7 @@ def _stable(model: str) -> Recipe:
     return replace(
         _quick(model),
         name="stable",
-        updates=20000 if nca else 3000 if model == "unet" else 12000,
+        updates=10000 if nca else 3000,
         epochs=None,
         warm_up=100,
         average=0.995,
