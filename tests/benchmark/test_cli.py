@@ -75,7 +75,7 @@ def test_the_shell_completes_commands():
     asked = {"_MEDNCA_BENCH_COMPLETE": "bash_complete", "COMP_WORDS": "mednca-bench r", "COMP_CWORD": "1"}
     script = "from mednca_bench.benchmark.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", script], env=os.environ | asked, capture_output=True, text=True)
-    assert done.stdout.split() == ["plain,run", "plain,report"]
+    assert done.stdout.split() == ["plain,run", "plain,report", "plain,reproduce"]
 
 
 def test_version(capsys):
@@ -88,7 +88,7 @@ def test_version(capsys):
     [
         (
             ("rum",),
-            "unknown command 'rum'; did you mean 'run'? allowed: run, train, score, report, ",
+            "unknown command 'rum'; did you mean 'run'? allowed: run, train, stability, predict, ",
         ),
         (("xyzzy",), "unknown command 'xyzzy'; allowed: run,"),
         (("--bogus",), "No such option"),
@@ -97,7 +97,7 @@ def test_version(capsys):
         (("run", "--suite", "accuracy", "--modle", "unet"), "--model"),
         (("run",), "--suite"),
         (("run", "--suite", "accuracy", "--split", "tset"), "'test'"),
-        (("run", "--suite", "accuracy", "--labels", "both"), "'merged', 'classes'"),
+        (("run", "--suite", "accuracy", "--labels", "both"), "merged or classes"),
         (("run", "--suite", "accuracy", "--draws", "0"), "x>=1"),
         (("run", "--suite", "accuracy", "--seed", "-1"), "x>=0"),
         (("run", "--suite", "accuracy", "--jobs", "two"), "'two' is not a valid integer"),

@@ -138,7 +138,7 @@ def test_two_images_of_one_name(typed, contestant, scan):
 
 def test_weights_that_are_not_there(typed, scan):
     code, _, err = typed("--weights", "none.safetensors", scan, "--out", "o")
-    assert code == 2 and "--weights none.safetensors: no such file or folder" in err
+    assert code == 2 and "--weights none.safetensors: no such file; give a .safetensors file" in err
 
 
 def test_an_official_folder(typed, scan, tmp_path):

@@ -313,7 +313,7 @@ def test_written_files(tmp_path: Path, fake: ModuleType) -> None:
     folder = fake.write_run(tmp_path, cases=4, phantom=True)
     written = tables.write(folder)
     names = {"accuracy", "accuracy_details", "robustness_by_severity", "robustness_summary", "efficiency", "data"}
-    names |= {"pairwise", "ranks", "rank_conventions", "table1", "subjects", "quality"}
+    names |= {"pairwise", "ranks", "rank_conventions", "table1", "subjects", "quality", "reproduction", "variance"}
     endings = ("csv", "md", "tex", "html")
     expected = {f"{name}.{ending}" for name in names for ending in endings} | {"risk_coverage.csv"}
     assert {path.name for path in written} == expected
