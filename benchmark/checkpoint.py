@@ -162,10 +162,10 @@ def load_checkpoint(
 
 
 def _position(content: dict[str, Any]) -> Position:
-    lists = {name: tuple(content[name]) for name in ("losses", "norms") if name in content}
+    lists: dict[str, Any] = {name: tuple(content[name]) for name in ("losses", "norms") if name in content}
     log = tuple(LogLine(**line) for line in content["log"])
     rollbacks = tuple(Rollback(**each) for each in content.get("rollbacks", ()))
-    return Position(**{**content, **lists, "log": log, "rollbacks": rollbacks})
+    return Position(**(content | lists | {"log": log, "rollbacks": rollbacks}))
 
 
 def own_tensors(model: torch.nn.Module) -> Tensors:

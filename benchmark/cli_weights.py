@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 
-class WeightsWord(click.ParamType):
+class WeightsWord(click.ParamType):  # type: ignore[type-arg]  # older clicks have no type argument
     """A weights file, a folder of weights, or the name of shipped weights."""
 
     name = "name|file"

@@ -7,6 +7,7 @@ not in the checkpoint, so nothing can be refused for having been seen.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from .errors import BenchError
 from .identity import key
@@ -53,7 +54,7 @@ def weights_in(folder: Path, *, steps: int | None = None, size: int | None = Non
         decay=0.9999,
         intensity="official",
     )
-    metadata = {
+    metadata: dict[str, Any] = {
         "task": "unknown",
         "labels": "merged",
         "channel": None,

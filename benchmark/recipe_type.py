@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal
 
@@ -126,12 +126,13 @@ def check(recipe: Recipe, *, source: str) -> Recipe:
         if not holds:
             raise UsageProblem(f"{source}: {name} is {getattr(recipe, name)!r}; it must be {allowed}")
 
-    for names, least, words in (
+    ranges: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         (_FROM_ONE, lambda v: v >= 1, "at least 1"),
         (_FROM_ZERO, lambda v: v >= 0, "at least 0"),
         (_ABOVE_ZERO, lambda v: v > 0, "above 0"),
         (_ABOVE_ONE, lambda v: v > 1, "above 1"),
-    ):
+    )
+    for names, least, words in ranges:
         for name in names:
             value = getattr(recipe, name)
             demand(name, value is None or (value == value and value < float("inf") and least(value)), words)

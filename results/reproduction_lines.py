@@ -124,7 +124,7 @@ def _differences(
     scored = mine[mine.index.isin(cases["name"])]
     one, other = (list(scored.index[scored["model"] == model]) for model in PAIR)
     for model, against in ((model, against) for model in one for against in other):
-        recipes = dict.fromkeys((mine.at[model, "recipe"], mine.at[against, "recipe"]))
+        recipes = dict.fromkeys(str(mine.at[name, "recipe"]) for name in (model, against))
         head = _scored_on(scope) | {"model": f"{model} - {against}", "source": OURS, "recipe": " - ".join(recipes)}
         for metric in (SOFT, HARD):
             found = paired_difference(cases, model, against, metric=metric)
