@@ -82,6 +82,37 @@ def make_jobs(units: Sequence[Unit], *, task: Task, part: str, channel: str | in
     return [Job(tuple(group), task, part, channel, cache) for _, group in groupby(units, key=shared)]
 
 
+class Intake:
+    """Takes results into the store as they come, a part file every few seconds.
+
+    Attributes:
+        computed: units taken that have records.
+        failed: units taken that failed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.computed = self.failed = 0
+        self._store = store
+        self._pending: list[dict[str, Any]] = []
+        self._stored_at = time.monotonic()
+
+    def take(self, result: JobResult) -> None:
+        """One more job's records and failures."""
+        self._pending += result.rows
+        for failure in result.failures:
+            self._store.fail(failure)
+        self.computed += result.units - len(result.failures)
+        self.failed += len(result.failures)
+        if time.monotonic() - self._stored_at > STORE_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store what was taken and is not stored yet."""
+        if self._pending:
+            self._store.append(self._pending)
+        self._pending, self._stored_at = [], time.monotonic()
+
+
 def execute(jobs: Sequence[Job], pool: Executor, store: Store, *, width: int, done: int = 0) -> tuple[int, int]:
     """Run jobs and store their records as they come.
 
@@ -100,32 +131,22 @@ def execute(jobs: Sequence[Job], pool: Executor, store: Store, *, width: int, do
         BenchError: a worker process died.
     """
     total = done + sum(len(job.units) for job in jobs)
-    pending: list[dict[str, Any]] = []
-    computed = failed = 0
-    stored_at = time.monotonic()
+    intake = Intake(store)
     with deferred_interrupt() as interrupted, progress("scoring", total=total, done=done) as meter:
         try:
             for result in _results(jobs, pool, window=2 * width, stop=interrupted):
-                pending += result.rows
-                for failure in result.failures:
-                    store.fail(failure)
-                computed += result.units - len(result.failures)
-                failed += len(result.failures)
-                meter.advance(result.units, note=f"{failed} failed" if failed else "")
-                if time.monotonic() - stored_at > STORE_SECONDS:
-                    store.append(pending)
-                    pending, stored_at = [], time.monotonic()
+                intake.take(result)
+                meter.advance(result.units, note=f"{intake.failed} failed" if intake.failed else "")
         except BrokenProcessPool:
             raise BenchError(
-                f"a worker process was killed, perhaps for lack of memory; {done + computed} of {total} units are "
-                "stored; run the same command again, with a smaller --jobs"
+                f"a worker process was killed, perhaps for lack of memory; {done + intake.computed} of {total} units "
+                "are stored; run the same command again, with a smaller --jobs"
             ) from None
         finally:
-            if pending:
-                store.append(pending)
+            intake.flush()
         if interrupted():
             raise KeyboardInterrupt
-    return computed, failed
+    return intake.computed, intake.failed
 
 
 def _results(jobs: Sequence[Job], pool: Executor, *, window: int, stop: Callable[[], bool]) -> Iterator[JobResult]:

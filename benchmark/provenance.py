@@ -71,6 +71,12 @@ def check_same_data(folder: Path, *, task: Task, part: str) -> None:
             raise BenchError(f"{folder}: holds results for {name} {before[name]}, not {now}; give another --out")
 
 
+def claim(folder: Path, *, task: Task, part: str) -> None:
+    """Name the data of a run folder before records are in it, so that a run stopped early is not mixed with another."""
+    if not read_run(folder):
+        write_text(folder / FILE, json.dumps({"task": task.name, "phantom": task.phantom, "split": part}) + "\n")
+
+
 def describe(
     *,
     suite: Suite,

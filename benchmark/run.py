@@ -16,19 +16,20 @@ from ..results.store import Store, write_units
 from .cache import CaseCache
 from .condition import Condition, conditions
 from .errors import BenchError, UsageProblem
+from .evaluate import Job
 from .example_cases import case_arrays
 from .examples import write_examples
-from .execute import execute, executor, make_jobs
+from .execute import Intake, execute, executor, make_jobs
 from .locations import cache_root
 from .plan import Contestant, Context, PlannedCase, Unit, units
 from .preprocess import label_names
 from .progress import progress, say
-from .provenance import check_same_data, describe, write_run
+from .provenance import check_same_data, claim, describe, write_run
 from .request import Request, channel_of, passes_of, task_of, trainings
 from .task import Task
 from .timing_suite import time_models
 from .trained import contestant
-from .training_pool import trained_all
+from .training_pool import HeadStart, trained_all
 from .volume import Case
 
 
@@ -97,7 +98,13 @@ def run(request: Request) -> Outcome:
             "to score them all the same"
         )
     chosen = conditions(request.suite, only=request.perturbations, draws=request.draws)
-    contestants = _contestants(request, task) if chosen else [contestant(path) for path in request.weights]
+    claim(folder, task=task, part=request.part)
+    early = Intake(Store(folder))
+    contestants = (
+        _contestants(request, task, HeadStart(_ready(request, task, folder, cases, chosen), early))
+        if chosen
+        else [contestant(path) for path in request.weights]
+    )
     watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
     plan = plan_units(request, task, cases, contestants, chosen)
     seeds = {
@@ -118,7 +125,7 @@ def run(request: Request) -> Outcome:
     description["scored_train_cases"] = watermark
     write_run(folder, description)
     write_units(folder, unit_rows(plan, task=task, part=request.part))
-    outcome = _score(request, task, folder, plan)
+    outcome = _score(request, task, folder, plan, early=early.computed)
     read = _reader(request, task, cases)
     first = read(cases[0].files.id)
     if request.suite.efficiency:
@@ -141,13 +148,40 @@ def _reader(request: Request, task: Task, cases: Sequence[PlannedCase]) -> Calla
     return lambda name: cache.get(files[name], task=task, channel=channel_of(request, task))
 
 
-def _contestants(request: Request, task: Task) -> list[Contestant]:
+def _contestants(request: Request, task: Task, head_start: HeadStart) -> list[Contestant]:
     import torch
 
     if request.weights:
         return [contestant(path) for path in request.weights]
     torch.set_num_threads(request.threads)
-    return trained_all(trainings(request, task), jobs=request.jobs, threads=request.threads, plugins=request.plugins)
+    return trained_all(
+        trainings(request, task),
+        jobs=request.jobs,
+        threads=request.threads,
+        plugins=request.plugins,
+        head_start=head_start,
+    )
+
+
+def _ready(
+    request: Request, task: Task, folder: Path, cases: Sequence[PlannedCase], chosen: Sequence[Condition]
+) -> Callable[[Contestant], list[Job]]:
+    """What gives the jobs of a model as soon as it is trained; none for one that may not be scored on these cases."""
+    done = Store(folder).keys()
+
+    def jobs(trained: Contestant) -> list[Job]:
+        if not request.allow_train_cases and any(case.sha256 in trained.train_cases for case in cases):
+            return []
+        todo = [unit for unit in plan_units(request, task, cases, [trained], chosen) if unit.key not in done]
+        return _jobs(request, task, todo)
+
+    return jobs
+
+
+def _jobs(request: Request, task: Task, todo: Sequence[Unit]) -> list[Job]:
+    return make_jobs(
+        todo, task=task, part=request.part, channel=channel_of(request, task), cache=cache_root() / "volumes"
+    )
 
 
 def plan_units(
@@ -187,21 +221,19 @@ def announce(task: Task, part: str) -> None:
         )
 
 
-def _score(request: Request, task: Task, folder: Path, plan: Sequence[Unit]) -> Outcome:
+def _score(request: Request, task: Task, folder: Path, plan: Sequence[Unit], *, early: int) -> Outcome:
     store = Store(folder)
     keys = store.keys()
     todo = [unit for unit in plan if unit.key not in keys]
-    found = len(plan) - len(todo)
-    say(f"{len(plan)} units, {found} of them done before")
+    found = len(plan) - len(todo) - early
+    say(f"{len(plan)} units, {found} of them done before" + (f", {early} while models trained" if early else ""))
     started = time.monotonic()
     computed = failed = 0
     if todo:
-        jobs = make_jobs(
-            todo, task=task, part=request.part, channel=channel_of(request, task), cache=cache_root() / "volumes"
-        )
         with executor(jobs=request.jobs, threads=request.threads, plugins=request.plugins) as pool:
-            computed, failed = execute(jobs, pool, store, width=request.jobs, done=found)
-    return Outcome(folder, computed, failed, found, time.monotonic() - started)
+            jobs = _jobs(request, task, todo)
+            computed, failed = execute(jobs, pool, store, width=request.jobs, done=found + early)
+    return Outcome(folder, early + computed, failed, found, time.monotonic() - started)
 
 
 def _require_writable(folder: Path) -> None:

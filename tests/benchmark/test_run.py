@@ -68,6 +68,29 @@ def test_the_same_run_again_computes_nothing(request_of, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in (request.out / "records").iterdir()} == before
 
 
+def test_a_model_that_is_ready_is_scored_while_another_trains(request_of, plugin, capsys):
+    models = ("patient", "threshold")
+    together = run(request_of(models=models, jobs=2, plugins=(plugin,)))
+    assert (together.computed, together.failed, together.found) == (12, 0, 0)
+    assert "12 units, 0 of them done before, 6 while models trained" in capsys.readouterr().err
+    found = Store(together.folder).load().sort_values("key", ignore_index=True)
+    alone = run(request_of(models=models, out=together.folder.parent / "alone"))
+    assert_frame_equal(found, Store(alone.folder).load().sort_values("key", ignore_index=True))
+
+
+def test_what_is_scored_early_is_not_mixed_with_other_data(request_of, plugin, monkeypatch):
+    """A run that is stopped while models train has records and no description yet."""
+
+    def stopped(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "trained_all", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(request_of())
+    with pytest.raises(BenchError, match="holds results for split test, not val"):
+        run(request_of(part="val"))
+
+
 def test_more_cases_and_families_compute_only_what_is_new(request_of):
     assert run(request_of(limit=1)).computed == 2
     assert run(request_of(limit=2)).computed == 2

@@ -6,10 +6,14 @@ import pytest
 
 from mednca_bench.benchmark import trained as trained_module
 from mednca_bench.benchmark.errors import BenchError
+from mednca_bench.benchmark.evaluate import Job
+from mednca_bench.benchmark.execute import Intake
+from mednca_bench.benchmark.plan import Contestant
 from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.task import open_task
 from mednca_bench.benchmark.trained import Training
-from mednca_bench.benchmark.training_pool import trained_all
+from mednca_bench.benchmark.training_pool import HeadStart, trained_all
+from mednca_bench.results.store import Store
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -37,6 +41,19 @@ def test_what_is_there_is_not_trained_again(training, monkeypatch):
     first = trained_all(wanted, jobs=1, threads=1, plugins=())
     monkeypatch.setattr(trained_module, "train", None)
     assert trained_all(wanted, jobs=2, threads=1, plugins=()) == first
+
+
+def test_a_model_is_offered_for_scoring_once_it_is_ready(training, plugin, tmp_path):
+    asked = []
+
+    def jobs(ready: Contestant) -> list[Job]:
+        asked.append(ready.model)
+        return []
+
+    head_start = HeadStart(jobs, Intake(Store(tmp_path / "run")))
+    wanted = [training("threshold", seed=0), training(seed=0)]
+    contestants = trained_all(wanted, jobs=2, threads=1, plugins=(plugin,), head_start=head_start)
+    assert sorted(asked) == sorted(contestant.model for contestant in contestants)
 
 
 def test_a_killed_process_is_told_in_one_line(training, plugin):

@@ -1,7 +1,8 @@
-"""A plug-in for tests: a model whose answers can be worked out by hand, one that dies, one that fails, and recipes."""
+"""A plug-in for tests: recipes, and models: one of worked-out answers, one that dies, one that fails, a slow one."""
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 
 import torch
@@ -47,6 +48,15 @@ class Failing(Threshold):
         return super().segment(image, keys=keys)
 
 
+class Patient(Threshold):
+    """Takes half a second for every batch it is trained on."""
+
+    def segment(self, image: Tensor, *, keys: Sequence[FireKey]) -> Tensor:
+        if self.training:
+            time.sleep(0.5)
+        return super().segment(image, keys=keys)
+
+
 def tiny(model: str) -> Recipe:
     return Recipe(
         name="tiny",
@@ -62,7 +72,7 @@ def tiny(model: str) -> Recipe:
     )
 
 
-for make in (Threshold, Fatal, Failing):
+for make in (Threshold, Fatal, Failing, Patient):
     register(ModelEntry(make.__name__.lower(), f"{__name__}:{make.__name__}", "for tests", "tests"))
 RECIPES["tiny"] = tiny
 if "TEST_WITHOUT_PLOTS" in os.environ:  # they take longer than everything else
