@@ -14,7 +14,8 @@ from mednca_bench.benchmark.bookkeeping import bookkeeping, late_gain
 from mednca_bench.benchmark.checkpoint import LogLine, Position, own_tensors
 from mednca_bench.benchmark.divergence import DivergedError, calm, divergence
 from mednca_bench.benchmark.recipe import recipe_for
-from mednca_bench.benchmark.train import PausedError, learning_rate, train
+from mednca_bench.benchmark.train import PausedError, train
+from mednca_bench.benchmark.training_step import learning_rate
 from mednca_bench.models.weights import digest
 from tests.benchmark.test_train import RECIPE, Killed, fresh, the_run
 
@@ -44,13 +45,13 @@ def rolling(folder, **changes):
 
 def diverging(monkeypatch, at: set[int]):
     """Spoil the loss of updates, given with the rate factor: it tells how often the run has rolled back."""
-    real = train_module._update
+    real = train_module.one_update
 
-    def update(model, optimiser, run, *, update, rate_factor):
-        line, largest = real(model, optimiser, run, update=update, rate_factor=rate_factor)
+    def update(*arguments, update, rate_factor, **options):
+        line, largest = real(*arguments, update=update, rate_factor=rate_factor, **options)
         return (replace(line, loss=math.inf) if (update, rate_factor) in at else line), largest
 
-    monkeypatch.setattr(train_module, "_update", update)
+    monkeypatch.setattr(train_module, "one_update", update)
     monkeypatch.setattr(train_module, "GOOD_UPDATES", 2)
     monkeypatch.setattr(train_module, "CHECKPOINT_SECONDS", -1.0)
 

@@ -18,7 +18,9 @@ from mednca_bench.benchmark.checkpoint import LogLine, Position
 from mednca_bench.benchmark.errors import BenchError
 from mednca_bench.benchmark.recipe import Recipe
 from mednca_bench.benchmark.slices import PreparedCase, SliceSet
-from mednca_bench.benchmark.train import TrainingRun, dice_bce, learning_rate, train, validation_dice
+from mednca_bench.benchmark.train import TrainingRun, train
+from mednca_bench.benchmark.training_step import dice_bce, learning_rate
+from mednca_bench.benchmark.validation import validation_dice
 from mednca_bench.models.base import Segmenter, TrainKey
 from mednca_bench.models.weights import digest
 
