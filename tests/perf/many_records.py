@@ -68,6 +68,7 @@ def _identity(model: int, cases: Any) -> dict[str, Any]:
         "train_seed": 0,
         "draw_seed": 0,
         "fire_seed": -1,
+        "passes": 1,
         "parameters": "{}",
     }
     return {column: [value] * rows for column, value in fixed.items()} | {
@@ -101,6 +102,8 @@ def _measured(rng: np.random.Generator, model: int, effect: Any) -> dict[str, An
     def lists(values: Any, offsets: Any, kind: Any) -> Any:
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, kind))
 
+    moved = np.tile([condition[1] == "grid" for condition in CONDITIONS], len(effect))
+    apart = rng.integers(0, 200, rows)
     bins = np.arange(rows + 1, dtype=np.int32) * CALIBRATION_BINS
     counts = rng.integers(100, 3000, rows * CALIBRATION_BINS)
     middle = np.tile((np.arange(CALIBRATION_BINS) + 0.5) / CALIBRATION_BINS, rows)
@@ -122,5 +125,11 @@ def _measured(rng: np.random.Generator, model: int, effect: Any) -> dict[str, An
         "cal_count": lists(counts, bins, pa.int32()),
         "cal_p": lists((counts * middle).astype(np.float32), bins, pa.float32()),
         "cal_y": lists(np.rint(counts * middle**1.1).astype(np.float32), bins, pa.float32()),
+        "nqm": np.full(rows, np.nan),
+        "entropy_sum": (1 - dice) * size * rng.uniform(0.8, 1.2, rows),
+        "p_sum_model": np.full(rows, 1.02 * size),
+        "eq_tp": np.where(moved, size - apart, -1),
+        "eq_fp": np.where(moved, apart, -1),
+        "eq_fn": np.where(moved, apart, -1),
         "state": state,
     }
