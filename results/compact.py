@@ -65,12 +65,18 @@ def compact(run_folder: str | Path) -> CompactRun:
     failures = Store(folder).failures()
     try:
         frame, intended, failures = _numbered(folder, failures)
-        copies = bool(frame.duplicated(["key", "label"]).any())
+        copies = _has_copies(frame)
     except _UnusualKeyError:
         copies = True
     if copies:  # they must agree, which the plain way checks
         frame, intended, failures = _plain(folder, failures)
     return CompactRun(frame, intended, failures)
+
+
+def _has_copies(frame: "pd.DataFrame") -> bool:
+    """Whether a (key, label) is there twice; the frame is sorted by both."""
+    key, label = frame["key"].to_numpy(), frame["label"].cat.codes.to_numpy()
+    return bool(((key[1:] == key[:-1]) & (label[1:] == label[:-1])).any())
 
 
 def _numbered(

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 CELL: Final = ["name", "perturbation", "kind", "severity", "label"]
 """What a point of a severity curve is."""
 
+KEPT: Final = (
+    "key", "clean_key", "name", "passes", "case", "group", "label", "perturbation", "perturbation_version", "kind",
+    "severity", "grid", "state", "scored", "failed", "shift_pixels", "dice", "nqm", "entropy", "equivariance_error",
+)  # fmt: skip
+"""Columns of the ledger that tables ask of pairs; the others would only be copied, a row of a million at a time."""
+
 
 @remembered
 def paired(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -21,12 +27,13 @@ def paired(rows: "pd.DataFrame") -> "pd.DataFrame":
         rows: a scope of the ledger.
 
     Returns:
-        One row per pass that was intended: the ledger's columns, `dice_clean` (of the partner), `delta` = dice -
-        dice_clean, and `pair`: both of them were scored. Where one of the two is undefined (both masks empty) `delta`
-        is NaN.
+        One row per pass that was intended: the ledger's columns of `KEPT`, `dice_clean` (of the partner), `delta` =
+        dice - dice_clean, and `pair`: both of them were scored. Where one of the two is undefined (both masks empty)
+        `delta` is NaN.
     """
     import pandas as pd
 
+    rows = rows[[name for name in KEPT if name in rows.columns]]
     clean = rows[rows["severity"] == 0]
     perturbed = rows[rows["severity"] > 0]
     families = perturbed[["name", "perturbation", "perturbation_version", "kind", "grid"]].drop_duplicates()

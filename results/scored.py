@@ -67,9 +67,18 @@ def ledger(
         rows = intended[identity].assign(**{name: frame[name] for name in values})
     else:
         rows = intended[identity].merge(frame[["key", "label", *values]], on=["key", "label"], how="left")
-    rows = rows.sort_values(["key", "label"], kind="stable", ignore_index=True)
+    if _sorted(rows):  # as compact frames are: a sort would copy them all
+        rows = rows.reset_index(drop=True)
+    else:
+        rows = rows.sort_values(["key", "label"], kind="stable", ignore_index=True)
     scored = rows["state"].notna()
     return rows.assign(name=_names(rows), scored=scored, failed=~scored & rows["key"].isin(set(failed)))
+
+
+def _sorted(rows: "pd.DataFrame") -> bool:
+    """Whether every key is larger than the one before, so that labels need not be looked at."""
+    key = rows["key"].to_numpy()
+    return bool((key[1:] > key[:-1]).all())
 
 
 def _same_rows(intended: "pd.DataFrame", frame: "pd.DataFrame") -> bool:
@@ -81,6 +90,10 @@ def _same_rows(intended: "pd.DataFrame", frame: "pd.DataFrame") -> bool:
 @remembered
 def scopes(rows: "pd.DataFrame") -> list[tuple[Scope, "pd.DataFrame"]]:
     """The ledger's scopes and their rows, sorted."""
+    if len(rows) and all((rows[name] == rows[name].iloc[0]).all() for name in SCOPE):
+        # Most runs have one: its rows are the same memory, in another frame, for a result must not keep its own alive.
+        task, split, phantom = (rows[name].iloc[0] for name in SCOPE)
+        return [(Scope(str(task), str(split), bool(phantom)), rows.copy(deep=False))]
     parts = rows.groupby(list(SCOPE), sort=True, observed=True)
     return [(Scope(str(task), str(split), bool(phantom)), part) for (task, split, phantom), part in parts]
 

@@ -20,6 +20,7 @@ def data(
     *,
     failures: Sequence[Mapping[str, Any]] = (),
     info: RunInfo | None = None,
+    strangers: int | None = None,
 ) -> Table | None:
     """Cases, subjects and passes per model and label, by what became of them.
 
@@ -28,6 +29,7 @@ def data(
         intended: from `store.load_units`.
         failures: from `Store.failures`.
         info: from `run_info.read_run_info`.
+        strangers: how many records are of no unit, where `frame` is a ledger, which has none of them.
 
     Returns:
         None when nothing was intended. `not_tried` passes are neither scored nor failed: the run was interrupted.
@@ -45,7 +47,8 @@ def data(
         part["not_tried"] = part["intended"] - part["scored"] - part["failed"]
         parts.append(scope.in_front_of(part))
     table = pd.concat(parts, ignore_index=True)
-    notes = [*_data_notes(info or RunInfo()), *_outside(frame, rows), *_failure_notes(rows, failures)]
+    strangers = outside(frame, rows) if strangers is None else strangers
+    notes = [*_data_notes(info or RunInfo()), *_outside(strangers), *_failure_notes(rows, failures)]
     return Table("data", "Data and exclusions", table, _shown(table), tuple(notes))
 
 
@@ -53,8 +56,12 @@ def _data_notes(info: RunInfo) -> list[str]:
     return [f"Split {part}: {count} cases are on disk." for part, count in info.cases_on_disk.items()]
 
 
-def _outside(frame: "pd.DataFrame", rows: "pd.DataFrame") -> list[str]:
-    strangers = int((~frame["key"].isin(rows["key"])).sum())
+def outside(frame: "pd.DataFrame", rows: "pd.DataFrame") -> int:
+    """How many records are of no unit of the ledger."""
+    return int((~frame["key"].isin(rows["key"])).sum())
+
+
+def _outside(strangers: int) -> list[str]:
     return [f"Not shown, since no unit of this run: {count_of(strangers, 'record')} in the store."] if strangers else []
 
 

@@ -42,10 +42,10 @@ def equivariance(
 
     if "shift_pixels" not in frame.columns:
         frame = frame.assign(shift_pixels=shift_pixels(frame))
-    rows = ledger(frame, intended, failed=failed).rename(columns={"equivariance_error": "error"})
+    rows = ledger(frame, intended, failed=failed)
     parts, notes = [], list(_LEGEND)
     for scope, mine in scopes(rows):
-        if mine.loc[(mine["kind"] == "grid"), "error"].notna().any():
+        if mine.loc[(mine["kind"] == "grid"), "equivariance_error"].notna().any():
             part, words = _scope(scope, mine)
             parts.append(part)
             notes += words
@@ -60,11 +60,11 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
 
     passes = paired(rows)
     passes = passes[(passes["kind"] == "grid") & (passes["severity"] > 0)]
-    passes = passes.assign(drop=-passes["delta"])
+    passes = passes.assign(error=passes["equivariance_error"], drop=-passes["delta"])
     kept, dropped = common(passes[passes["error"].notna()], within=["perturbation", "severity", "label"])
     cases = over_passes(kept, by=_BY, metrics=_METRICS)
-    floors = rows[(rows["severity"] == 0) & (rows["grid"] == "model") & rows["error"].notna()]
-    floor = over_passes(floors, by=["name", "label"], metrics=["error"])
+    floors = rows[(rows["severity"] == 0) & (rows["grid"] == "model") & rows["equivariance_error"].notna()]
+    floor = over_passes(floors.assign(error=floors["equivariance_error"]), by=["name", "label"], metrics=["error"])
     floor = floor[floor["case"].isin(set(kept["case"]))]
     levels = floor.groupby(["name", "label"], observed=True)["error"].mean().rename("floor_mean").reset_index()
     table = pd.concat([summarise(cases, by=_BY, metrics=_METRICS), macro(cases, by=_BY[:-1], metrics=_METRICS)])

@@ -69,13 +69,12 @@ def quality(
 def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.DataFrame", list[str]]:
     import pandas as pd
 
-    families = paired(rows)[rows.columns]
-    answers = pd.concat([families, rows.assign(perturbation=POOLED)], ignore_index=True)
+    answers = _answers(rows)
     tally = counts(answers, by=_ROW)
     answers = answers[answers["scored"]].assign(failure=lambda f: f["dice"] < FAILURE, risk=lambda f: 1 - f["dice"])
     kept, dropped = common(answers, within=_SHARED)
     summaries, curves = [], []
-    for (name, label, perturbation), mine in kept.groupby(_ROW, sort=True):
+    for (name, label, perturbation), mine in kept.groupby(_ROW, sort=True, observed=True):
         head = {"model": name, "label": label, "perturbation": perturbation}
         passes = {"passes": int(mine["passes"].iloc[0])}
         row = tally.index.get_loc((name, label, perturbation))
@@ -96,6 +95,22 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.Data
     return scope.in_front_of(_pooled_last(table)), scope.in_front_of(_pooled_last(points)), notes
 
 
+def _answers(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Answers by family, with the clean ones on its grid, and after them all answers once more, as one family."""
+    import pandas as pd
+
+    kept = [name for name in _KEPT if name in rows.columns]
+    families, pooled = paired(rows)[kept], rows[kept]
+    # Joined by hand, so that the word of a row stays a number.
+    names = sorted({str(name) for name in families["perturbation"].unique()} | {POOLED})
+    kind = pd.CategoricalDtype(pd.Index(names, dtype=object))
+    every = pd.Categorical.from_codes(np.full(len(pooled), names.index(POOLED)), dtype=kind)
+    parts = [families.assign(perturbation=families["perturbation"].astype(kind)), pooled.assign(perturbation=every)]
+    return pd.concat(parts, ignore_index=True)
+
+
+_KEPT: Final = ("key", "name", "passes", "case", "group", "label", "perturbation", "severity", "grid", "state",
+                "scored", "failed", "dice", *SCORES)  # fmt: skip
 _HEAD: Final = ("model", "label", "perturbation", "score")
 _COLUMNS: Final = ("passes", "scored", "intended", "failed", "undefined", "answers", "cases", "subjects", "failures",
                    "risk_mean", "aurc", "aurc_low", "aurc_high", "aurc_optimal", "excess", "excess_low", "excess_high",

@@ -17,7 +17,7 @@ from .run_info import RunInfo, read_run_info
 from .scored import ledger
 from .table import Table
 from .table_accuracy import accuracy, accuracy_details
-from .table_data import data
+from .table_data import data, outside
 from .table_efficiency import efficiency, read_efficiency
 from .table_end_to_end import end_to_end
 from .table_equivariance import equivariance
@@ -71,6 +71,8 @@ def build(run_folder: str | Path) -> dict[str, Table]:
     run = compact(folder)
     info = read_run_info(folder)
     rows = _ledger(run)
+    failures, strangers = run.failures, outside(run.frame, rows)
+    del run  # the ledger has all that is shown of it
     scores, timed = accuracy(rows), read_efficiency(folder)
     tables = (
         scores,
@@ -90,7 +92,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         efficiency(timed, info=info),
         end_to_end(timed, info=info),
         memory_ladder(read_ladders(folder), info=info),
-        data(run.frame, run.intended, failures=run.failures, info=info),
+        data(rows, failures=failures, info=info, strangers=strangers),
     )
     return {table.name: table for table in tables if table is not None}
 
