@@ -36,6 +36,6 @@ RECIPE = Recipe(
 RECIPES["slow"] = lambda model: dataclasses.replace(RECIPE, model=model)
 train.CHECKPOINT_SECONDS = 0.2
 execute.STORE_SECONDS = 0.2
-train._update = slowly(train._update)
+train.one_update = slowly(train.one_update)
 evaluate.segment = slowly(evaluate.segment)
 plots.write = lambda folder, **options: []
