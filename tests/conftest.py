@@ -15,6 +15,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+import rich.console  # noqa: F401  its first import draws from `random`; here, no test is the one to do it
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA_VARIABLE = "MEDNCA_TEST_DATA"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import rich.console  # noqa: F401  its first import draws a number from `random`, which no test may do
 from click.testing import CliRunner, Result
 
 from mednca_bench.benchmark import fetch as fetch_module

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import rich.table  # noqa: F401  (draws from the global generator when it is imported)
 
 from mednca_bench import models, perturbations
 from mednca_bench.benchmark.cli import main

@@ -4,7 +4,6 @@ import io
 import sys
 
 import pytest
-import rich.progress  # noqa: F401  (draws from the global generator when it is imported)
 
 from mednca_bench.benchmark import progress as progress_module
 from mednca_bench.benchmark.progress import progress, say
