@@ -13,10 +13,8 @@ from ..models.base import Segmenter
 from .checkpoint import Position
 from .recipe import Recipe
 
-PLATEAU_GAIN = (
-    0.002  # Dice on val gained in the last fifth of the updates, below which training has reached its plateau
-)
-LAST_PART = 0.2
+LAST_PART = 0.2  # of the updates
+PLATEAU_GAIN = 0.002  # Dice on val gained in the last part, below which training has reached its plateau
 _FORWARD_AND_BACK = 3
 _FLOPS_PER_MAC = 2
 

@@ -6,6 +6,7 @@ not in the checkpoint, so nothing can be refused for having been seen.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from .errors import BenchError
 from .identity import key
 from .locations import cache_root
 from .progress import say
-from .recipe_type import Recipe
+from .recipe import recipe_for
 
 OWN = "weights.safetensors"
 SIZE = 64  # pixels a side, of the authors' tutorial
@@ -41,17 +42,12 @@ def weights_in(folder: Path, *, steps: int | None = None, size: int | None = Non
     except ValueError as error:
         raise BenchError(str(error)) from error
     side = size or SIZE
-    recipe = Recipe(
+    recipe = replace(
+        recipe_for("official-tutorial", "med-nca"),
         name="official-checkpoint",
         model=model.name,
         options=model.options,
         size=(side, side),
-        batch=40,
-        epochs=1500,
-        learning_rate=1.6e-3,
-        betas=(0.5, 0.5),
-        schedule="exponential",
-        decay=0.9999,
         intensity="official",
     )
     metadata: dict[str, Any] = {

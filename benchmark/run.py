@@ -167,11 +167,11 @@ def _ready(
     request: Request, task: Task, folder: Path, cases: Sequence[PlannedCase], chosen: Sequence[Condition]
 ) -> Callable[[Contestant], list[Job]]:
     """What gives the jobs of a model as soon as it is trained; none for one that may not be scored on these cases."""
-    done = Store(folder).keys()
 
     def jobs(trained: Contestant) -> list[Job]:
         if not request.allow_train_cases and any(case.sha256 in trained.train_cases for case in cases):
             return []
+        done = Store(folder).keys()
         todo = [unit for unit in plan_units(request, task, cases, [trained], chosen) if unit.key not in done]
         return _jobs(request, task, todo)
 
