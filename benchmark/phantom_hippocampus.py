@@ -1,11 +1,12 @@
-"""A volume like those of MSD's hippocampus task: about 35×50×36 voxels of 1 mm around a small bent body.
+"""A volume like those of MSD's hippocampus task: about 35 × 50 × 36 mm around a small bent body.
 
 The body is grey matter (label 1 its head, 2 the rest) on a bent, tapering centre line, beside a dark cleft, between a
 bright stem and white matter. Other grey matter of the same intensity, some of it just as tubular, lies around it, so
 that intensity alone does not find it: it is recognised by place, shape and neighbours. The crops of the two sides of a
 subject are stored in one orientation, as in the real task, and are alike but not equal.
 
-Shape ranges follow the real task's 31-43 × 40-59 × 24-47; intensity scales its 100 to 1.7 million.
+Sizes in mm follow the real task's 31-43 × 40-59 × 24-47 and intensity scales its 100 to 1.7 million. Its voxels are 1 mm
+in all directions; here slices are 2 mm thick: half the slices to train on and to score, all else equal.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from .phantom_tissue import Array
 Image = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 Label = npt.NDArray[np.uint8]
 
-SPACING = (1.0, 1.0, 1.0)
+SPACING = (1.0, 1.0, 2.0)
 LABELS = {1: "Anterior", 2: "Posterior"}
 MODALITIES = {0: "MRI"}
 
@@ -32,8 +33,8 @@ _LINE = np.array(
     [(4.0, 13.0, -7.0), (2.5, 9.0, -3.5), (-3.0, 3.0, -2.0), (-4.5, -3.5, 2.0), (-1.0, -8.0, 7.5), (4.0, -9.5, 13.0)]
 )
 _RADIUS = np.array([3.8, 5.5, 5.3, 4.8, 3.7, 2.3])
-_SHAPE_MEAN, _SHAPE_SD = (35.3, 49.8, 35.7), (1.8, 2.6, 3.4)
-_SHAPE_MIN, _SHAPE_MAX = (31, 40, 24), (43, 59, 47)
+_SIZE_MEAN, _SIZE_SD = (35.3, 49.8, 35.7), (1.8, 2.6, 3.4)  # of the crop, in mm
+_SIZE_MIN, _SIZE_MAX = (31, 40, 24), (43, 59, 47)
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,22 @@ def draw_subject(rng: np.random.Generator) -> Subject:
     return Subject(line, radius, tuple(others), stem)
 
 
+def _field(shape: tuple[int, ...], *, width: float, rng: np.random.Generator) -> Array:
+    """Random field of mean 0 and sd 1 that varies over `width` mm in every direction."""
+    return tissue.smooth_field(shape, width=tuple(width / step for step in SPACING), rng=rng)
+
+
 def _anatomy(subject: Subject, where: Array, *, rng: np.random.Generator) -> tuple[Array, Label]:
     """Relative intensities of the tissues without artefacts, and the label."""
     shape = where.shape[:3]
     line = tissue.curve(subject.line + rng.normal(0.0, 0.35, subject.line.shape))
     radius = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(subject.radius)), subject.radius)
-    bumps = 0.6 * tissue.smooth_field(shape, width=(2.5, 2.5, 2.5), rng=rng)
+    bumps = 0.6 * _field(shape, width=2.5, rng=rng)
     body, along = tissue.tube(where, line, radius)
     body = body + bumps
 
-    folds = tissue.smooth_field(shape, width=(3.0, 3.0, 3.0), rng=rng)
-    image = np.full(shape, _WHITE) + 0.03 * tissue.smooth_field(shape, width=(6.0, 6.0, 6.0), rng=rng)
+    folds = _field(shape, width=3.0, rng=rng)
+    image = np.full(shape, _WHITE) + 0.03 * _field(shape, width=6.0, rng=rng)
     image = tissue.paint(image, tissue.membership(0.55 - folds, edge=0.12), _GREY)
     image = tissue.paint(image, tissue.membership(1.75 - folds, edge=0.12), _FLUID)
     for points, thickness in subject.others:
@@ -121,8 +127,8 @@ def volume(seed: int, *, subject: int, side: int) -> tuple[Image, Label]:
     """
     shared = draw_subject(tissue.generator(seed, subject))
     rng = tissue.generator(seed, subject, side)
-    drawn = np.rint(rng.normal(_SHAPE_MEAN, _SHAPE_SD)).astype(int)
-    nx, ny, nz = (int(n) for n in np.clip(drawn, _SHAPE_MIN, _SHAPE_MAX))
+    size = np.clip(rng.normal(_SIZE_MEAN, _SIZE_SD), _SIZE_MIN, _SIZE_MAX)
+    nx, ny, nz = (round(mm / step) for mm, step in zip(size.tolist(), SPACING, strict=True))
     where = tissue.coordinates((nx, ny, nz), SPACING)
     image, label = _anatomy(shared, where, rng=rng)
     image = image * tissue.bias((nx, ny, nz), strength=0.10, rng=rng)
