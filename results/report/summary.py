@@ -72,7 +72,7 @@ def _accuracy(rows: "pd.DataFrame") -> "Iterator[Finding]":
     best, last = ranked.iloc[0], ranked.iloc[-1]
     sentence = f"{best['model']} has the highest mean Dice on clean images, {_dice(best, 'dice')}"
     if len(ranked) > 1:
-        sentence += f"; the lowest has {last['model']}, {_dice(last, 'dice')}"
+        sentence += f"; {last['model']} the lowest, {_dice(last, 'dice')}"
     yield Finding(number(best["dice_mean"], 3), "best clean Dice", f"{sentence}.")
 
 
