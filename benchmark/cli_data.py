@@ -87,7 +87,7 @@ def verify(task: str, data: str | None, as_json: bool) -> None:
 @click.option("--kind", default="hippocampus", show_default=True, help="hippocampus or prostate.")
 @click.option("--out", required=True, metavar="DIR", help="Data root in which the task folder is made.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the whole data set.")
-@click.option("--subjects", type=int, help="Default: 18 (36 volumes) for hippocampus, 9 for prostate.")
+@click.option("--subjects", type=int, help="Default: 24 (48 volumes) for hippocampus, 9 for prostate.")
 def phantom(kind: str, out: str, seed: int, subjects: int | None) -> None:
     """Generate a phantom task: no real data, same format."""
     from .phantom import make

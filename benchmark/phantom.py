@@ -33,7 +33,7 @@ def make(
         folder: a data root, made if needed; the task folder is made inside.
         kind: "hippocampus" or "prostate".
         seed: 0 or above; of the whole data set. Its first n subjects do not depend on how many there are.
-        subjects: at least 3; by default 18 (36 volumes) for the hippocampus and 9 for the prostate.
+        subjects: at least 3; by default 24 (48 volumes) for the hippocampus and 9 for the prostate.
         shape: voxels of each prostate volume; by default 320×320×20. The hippocampus draws its own shapes.
 
     Returns:
@@ -69,7 +69,7 @@ def make(
 
 
 def default_phantom(cache: Path) -> Path:
-    """The phantom `run` uses when there is no real data: hippocampus, seed 0, 36 volumes, kept in the cache folder.
+    """The phantom `run` uses when there is no real data: hippocampus, seed 0, 48 volumes, kept in the cache folder.
 
     Args:
         cache: the cache folder (`locations.cache_root()`).

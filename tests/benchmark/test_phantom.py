@@ -60,8 +60,8 @@ def test_the_hippocampus_folder_is_an_msd_task_with_its_split(tmp_path: Path) ->
 def test_the_default_phantom_has_the_agreed_split() -> None:
     settings = phantom_folder.Settings("hippocampus", phantom.VERSION, 0, phantom.DEFAULT_SUBJECTS["hippocampus"], None)
     split = phantom_folder._split(settings)
-    assert [len(split.cases(part)) for part in ("train", "val", "test")] == [24, 4, 8]
-    assert split.train[-1] == "phantom_024"
+    assert [len(split.cases(part)) for part in ("train", "val", "test")] == [36, 4, 8]
+    assert split.train[-1] == "phantom_036"
 
 
 def test_the_prostate_folder_has_task05s_form(tmp_path: Path) -> None:
