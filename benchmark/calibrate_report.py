@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..results.atomic import write_text
 from ..results.run_info import PHANTOM
 from ..results.style import PAGE_WIDTH, new_figure, save, styled, title
-from ..results.table import Table, number
+from ..results.table import Table, count_of, number
 from .calibrate import TARGETS, TOLERANCE, problems
 from .task import Task
 
@@ -34,7 +34,8 @@ def write(table: pd.DataFrame, folder: Path, *, task: Task, part: str, command: 
         The files written.
     """
     scoped = table.assign(task=task.name, split=part, phantom=task.phantom)
-    cases = f"{int(table['cases'].max())} cases of the {part} part of {task.name}, {int(table['draws'].max())} draw(s)"
+    many, draws = count_of(int(table["cases"].max()), "case"), count_of(int(table["draws"].max()), "draw")
+    cases = f"{many} of the {part} part of {task.name}, {draws}"
     wrong = problems(table)
     verdict = f"not calibrated on this data: {'; '.join(wrong)}" if wrong else "all targets are met, every family grows"
     notes = (
