@@ -5,8 +5,8 @@ bright stem and white matter. Other grey matter of the same intensity, some of i
 that intensity alone does not find it: it is recognised by place, shape and neighbours. The crops of the two sides of a
 subject are stored in one orientation, as in the real task, and are alike but not equal.
 
-Sizes in mm follow the real task's 31-43 × 40-59 × 24-47 and intensity scales its 100 to 1.7 million. Its voxels are 1 mm
-in all directions; here slices are 2 mm thick: half the slices to train on and to score, all else equal.
+Sizes in mm follow the real task's 31-43 × 40-59 × 24-47 and intensity scales its 100 to 1.7 million. Its voxels are
+1 mm in all directions; here slices are 2 mm thick: half the slices to train on and to score, all else equal.
 """
 
 from dataclasses import dataclass

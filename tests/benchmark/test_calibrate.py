@@ -116,7 +116,7 @@ def test_the_command_writes_table_and_plot_and_fails_off_target(
     assert len(table) == 10 and set(table["perturbation"]) == {"noise", "shift"}
     assert stopped.value.code == (1 if problems(table) else 0)
     page = (tmp_path / "cal/calibration.md").read_text()
-    assert "PHANTOM" in page and "1 cases of the train part" in page
+    assert "PHANTOM" in page and "1 case of the train part" in page
 
 
 def test_the_gallery_is_drawn(
