@@ -1,8 +1,8 @@
-"""A device bundle: a folder that times Med-NCA on another machine that has Python and nothing else.
+"""A device bundle: a folder that times Med-NCA on another machine that has Python, or a C compiler, and nothing else.
 
 Layout: `run.py`, `device/` (benchmark/device as it is), `bundle.json`, `README.md`, and for each model `models/LABEL/`
 with `model.json` (its sizes, its tensors' places), `weights.f32` (raw little-endian float32), a golden slice with its
-logits, and, where given, `c/` with its C source and a timer.
+logits, and, where given, `c/` with its C source and a timer (bundle_c.py), which the `Makefile` builds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -24,13 +24,12 @@ from ..models import weights
 from ..models.base import FireKey, Segmenter, parameter_count
 from ..models.med_nca import MedNCA
 from ..results.atomic import write_bytes
+from .bundle_c import FASTER, FLAGS, CFiles, bundle_header, c_source, makefile
 from .errors import BenchError
 
 BUNDLE_VERSION = 1
 GOLDEN_SIZE = (16, 20)  # small for plain Python, and no square
 GOLDEN_KEY = FireKey(seed=1, case=hashlib.sha256(b"golden").hexdigest(), slice=3)
-
-CFiles = Callable[[MedNCA], Mapping[str, str]]  # text by file name: NAME.c, NAME.h and others that are not needed here
 
 _RUN = '''#!/usr/bin/env python3
 """Time the models of this folder on this machine; see README.md."""
@@ -79,6 +78,9 @@ def write_bundle(files: Sequence[Path], out: Path, *, c_files: CFiles | None = N
         digest.update(f"{name}\n{hashlib.sha256(content[name]).hexdigest()}\n".encode())
     content["bundle.json"] = _json({**about, "sha256": digest.hexdigest()})
     content["run.py"] = _RUN.encode()
+    if c_files is not None:
+        content |= {f"models/{label}/c/bundle.h": bundle_header(digest.hexdigest()).encode() for label in labels}
+        content["Makefile"] = makefile(labels).encode()
     content["README.md"] = _readme(labels, c=c_files is not None).encode()
     return [write_bytes(out / name, data) for name, data in content.items()]
 
@@ -111,9 +113,8 @@ def _model_files(label: str, model: MedNCA, digest: str, c_files: CFiles | None)
         start += values.size
     data = b"".join(flat)
     image, logits = golden(model)
-    source = _c_source(model, c_files)
     shape = model.rule_shape
-    about = {
+    about: dict[str, Any] = {
         "model": model.name,
         "label": label,
         "weights": digest,
@@ -133,8 +134,9 @@ def _model_files(label: str, model: MedNCA, digest: str, c_files: CFiles | None)
         },
         "tensors": tensors,
         "golden": {"size": list(GOLDEN_SIZE), **asdict(GOLDEN_KEY)},
-        "c": {"sources": sorted(name for name in source if name.endswith(".c"))} if source else None,
     }
+    source = c_source(c_files(model), about, GOLDEN_KEY, image, logits) if c_files else {}
+    about["c"] = {"sources": sorted(name for name in source if name.endswith(".c"))} if source else None
     return {
         "model.json": _json(about),
         "weights.f32": data,
@@ -158,18 +160,6 @@ def golden(model: Segmenter) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]
     return image[0], logits[0]
 
 
-def _c_source(model: MedNCA, c_files: CFiles | None) -> dict[str, str]:
-    """The model's source and header, and a timer for them in place of its own program."""
-    if c_files is None:
-        return {}
-    given = c_files(model)
-    (header,) = (name for name in given if name.endswith(".h"))
-    name = header.removesuffix(".h")
-    timer = (resources.files(f"{__package__}.device") / "timer.c.in").read_text(encoding="utf-8")
-    timer = timer.replace("@NAME@", name).replace("@UPPER@", name.upper())
-    return {header: given[header], f"{name}.c": given[f"{name}.c"], f"{name}_timer.c": timer}
-
-
 def _json(words: Mapping[str, Any]) -> bytes:
     return (json.dumps(words, indent=1) + "\n").encode()
 
@@ -178,15 +168,47 @@ def _readme(labels: Sequence[str], *, c: bool) -> str:
     ways = "in plain Python and, where there is a C compiler, as C" if c else "in plain Python"
     return f"""# Time Med-NCA on this machine
 
-Models: {", ".join(labels)}. Needs Python 3.8 or newer and nothing else; runs them {ways}.
+Models: {", ".join(labels)}. Stop what else runs first.
+
+## With Python 3.8 or newer
+
+Needs nothing else; runs the models {ways}.
 
     python3 run.py                    # checks the answers, times, writes device-result.json
     python3 run.py --runner python --side 32
     python3 run.py --help
+{_readme_c(labels) if c else ""}
+## Then
 
-Stop what else runs first. Then carry device-result.json back:
+Carry the result back:
 
-    mednca-bench import-device RUN device-result.json
+    mednca-bench import-device RUN device-result*.json
+"""
+
+
+def _readme_c(labels: Sequence[str]) -> str:
+    """The bundle's page on its C programs, with the line that stands for `make`."""
+    lines = "\n".join(f"    cc {FLAGS} {FASTER} models/{label}/c/*.c -o time-{label} -lm" for label in labels)
+    runs = "\n".join(f"    ./time-{label:30}# checks, times, writes device-result-{label}.json" for label in labels)
+    return f"""
+## With a C compiler, without Python
+
+Needs C99 and POSIX. Build by `make`, or without make:
+
+{lines}
+
+then
+
+{runs}
+    ./time-{labels[0]} --side 64 --seconds 30 --out FILE
+    ./time-{labels[0]} --help
+
+The file is written again after each side: stopping early keeps what was measured. A program that gives another answer
+than PyTorch on the slice it carries says so, writes nothing and ends with code 1. It needs no other file, so it can be
+compiled on another machine and carried alone. For a Raspberry Pi B+ (ARMv6):
+
+    make clean all CC=arm-linux-gnueabi-gcc FASTER=-ffp-contract=fast \\
+        FLAGS='-static -std=c99 -O3 -marm -march=armv6 -mfpu=vfp -mfloat-abi=softfp'
 """
 
 

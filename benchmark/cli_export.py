@@ -54,8 +54,8 @@ def export(
 ) -> None:
     """Write a trained model for use without PyTorch.
 
-    As C99 source, as an ONNX graph, or as a bundle: a folder that times its models on a machine that has Python and
-    nothing else (and by a C compiler, where there is one); `import-device` takes what it measured into a run folder.
+    As C99 source, as an ONNX graph, or as a bundle: a folder that times its models on a machine that has Python or a C
+    compiler, or both, and nothing else; `import-device` takes what it measured into a run folder.
     """
     from ..models import weights
     from .plugins import load_plugins

@@ -61,16 +61,14 @@ def import_results(file: Path, run_folder: Path) -> list[Path]:
 def read_results(file: Path) -> list[dict[str, Any]]:
     """The rows of a device's result, as rows of `efficiency`; errors as `import_results`."""
     if file.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{file}: is larger than {LARGEST_FILE:,} bytes; give the JSON that the bundle's run.py wrote")
+        raise ValueError(f"{file}: is larger than {LARGEST_FILE:,} bytes; give the JSON that the bundle wrote")
     try:
         content = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=no_doubles, parse_constant=no_constant)
         fields(content, _FILE, "the file")
         return [_efficiency(row, content) for row in content["rows"]]
     except (ValueError, RecursionError) as error:
         words = " ".join(str(error).split())[:300].encode("ascii", "backslashreplace").decode()
-        raise ValueError(
-            f"{file}: is no device result ({words}); give the JSON that the bundle's run.py wrote"
-        ) from error
+        raise ValueError(f"{file}: is no device result ({words}); give the JSON that the bundle wrote") from error
 
 
 def _efficiency(row: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import mednca_bench
 ROOMS = ("benchmark", "models", "perturbations", "results")
 ROOT_MODULES = {"__init__.py", "py.typed"}  # every other module at the root would enter the wheel unasked
 DATA = {
-    "benchmark/device": ("*.c.in",),
+    "benchmark/device": ("*.in",),
     "benchmark/splits": ("*.json",),
     "models/export/c": ("*.in",),
     "models/reference": ("*.json", "*.md", "*.safetensors"),

@@ -20,11 +20,6 @@ def read_floats(path: Path) -> array.array[float]:
     return values
 
 
-def write_floats(path: Path, values: Sequence[float]) -> None:
-    """Write float32 in this machine's byte order, which the C program reads."""
-    path.write_bytes(array.array("f", values).tobytes())
-
-
 def planes(values: Sequence[float], height: int, width: int) -> list[Plane]:
     """Cut (channel, row, column) numbers into planes of rows."""
     rows = [list(values[start : start + width]) for start in range(0, len(values), width)]

@@ -6,6 +6,7 @@ A runner checks itself on the bundle's golden slice before anything is timed.
 from __future__ import annotations
 
 import array
+import json
 import os
 import random
 import shlex
@@ -14,17 +15,16 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable
 
 from .facts import clean, peak_memory_mb
-from .files import Model, planes, read_floats, write_floats
+from .files import Model, planes, read_floats
 
 TOLERANCE = 1e-4  # |difference| <= TOLERANCE * max(1, |logit|)
 FLAGS = ("-std=c99", "-O3")
 FASTER = ("-march=native", "-ffp-contract=fast")  # left away where a compiler does not know them
 MOST_ROUNDS = 1000
 CASE = "6d65646e63612d62656e63682d64657669636500000000000000000000000000"  # any SHA-256 will do for timing
-_IMAGES = 4  # of the timer, used in turn
 
 
 class Wrong(Exception):  # noqa: N818  a problem of the runner
@@ -100,18 +100,15 @@ class CRunner:
         self.compiler = self._compile(compilers[0])
 
     def check(self) -> float:
-        """Answer the golden slice; give the largest error."""
-        golden = self.about["golden"]
-        image = read_floats(self._folder / "golden-image.f32").tolist()
-        expected = read_floats(self._folder / "golden-logits.f32").tolist()
-        logits, _, _ = self._call(golden["size"], golden["seed"], golden["case"], golden["slice"], image, 0.0, 0)
-        return largest_error(logits, expected)
+        """Let the program answer the golden slice it carries; give the largest error."""
+        return float(self._call("--check"))
 
     def time(self, side: int, seconds: float) -> dict[str, Any]:
         """Time rounds of one slice: after one that is not counted, as many as fit, 3 at least."""
-        images = noise(_IMAGES * self.about["shape"]["in_channels"] * side * side, side)
-        _, spent, peak = self._call([side, side], 0, CASE, 0, images, seconds, MOST_ROUNDS)
-        return {"seconds": spent, "peak_memory_mb": peak}
+        result = Path(self._work.name) / "result.json"
+        self._call("--side", str(side), "--seconds", str(seconds), "--out", str(result))
+        (row,) = json.loads(result.read_text(encoding="utf-8"))["rows"]
+        return {"seconds": row["seconds"], "peak_memory_mb": row["peak_memory_mb"]}
 
     def _compile(self, compiler: str) -> str:
         sources = [str(self._folder / "c" / name) for name in self.about["c"]["sources"]]
@@ -125,28 +122,13 @@ class CRunner:
         lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
         raise Wrong("{} failed: {}".format(" ".join(map(shlex.quote, command)), lines[-1] if lines else "no message"))
 
-    def _call(
-        self, size: list[int], seed: int, case: str, index: int, image: Sequence[float], seconds: float, most: int
-    ) -> tuple[list[float], list[float], float | None]:
-        """The first answer's logits, the seconds of the rounds after it, and the peak memory in MB."""
-        folder = Path(self._work.name)
-        write_floats(folder / "images.f32", image)
-        answer = folder / "logits.f32"
-        words = [size[0], size[1], seed, case[:16], index, folder / "images.f32", answer, seconds, most]
-        command = [str(self._program)] + [str(word) for word in words]
-        done = subprocess.run(command, capture_output=True, check=False)
+    def _call(self, *words: str) -> str:
+        """What the program prints."""
+        done = subprocess.run([str(self._program), *words], capture_output=True, check=False)
         if done.returncode:
             message = done.stderr.decode("utf-8", "replace").strip() or f"ended with code {done.returncode}"
-            raise Wrong(f"the C program failed at {size[0]} x {size[1]}: {message}")
-        lines = done.stdout.decode("ascii").split("\n")
-        peak = [int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("peak ")]
-        spent = [float(line) for line in lines if line and not line.startswith("peak ")]
-        return read_native(answer), spent, round(peak[0], 1) if peak and peak[0] else None
-
-
-def read_native(path: Path) -> list[float]:
-    """Read float32 in this machine's byte order."""
-    return array.array("f", path.read_bytes()).tolist()
+            raise Wrong("; ".join(message.replace("error: ", "").splitlines()))
+        return done.stdout.decode("ascii")
 
 
 RUNNERS: dict[str, Callable[[Model], Any]] = {"python": PythonRunner, "c": CRunner}

@@ -1,17 +1,20 @@
 """The exported C function against PyTorch: logits, fire masks, memory, sizes."""
 
+import copy
 import ctypes
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mednca_bench.models import fire
 from mednca_bench.models.base import FireKey
 from mednca_bench.models.export.c_source import arena_size, c_files, comment, identifier
-from mednca_bench.models.export.c_weights import rounded, rules
+from mednca_bench.models.export.c_weights import equalised, rounded, rules
+from mednca_bench.models.med_nca import MedNCA
 from tests.models import philox_reference as reference
 from tests.models.export.c_library import (
     BAD_ARGUMENT,
@@ -150,12 +153,50 @@ def test_256_pixels_take_less_than_24_megabytes() -> None:
 
 def test_rounded_weights_are_near_and_have_few_values() -> None:
     model = nca(steps=2)
-    for level, near in zip(rules(model), rules(rounded(model)), strict=True):
+    for level, near in zip(rules(equalised(model)), rules(rounded(model)), strict=True):
         for name in ("p0", "p1", "fc0", "fc1"):
             exact, close = (getattr(one, name).weight.detach().flatten(1) for one in (level, near))
             step = exact.abs().amax(1, keepdim=True) / 127
             assert bool(((exact - close).abs() <= step * 0.501).all())
             assert not bool((exact == close).all())
+
+
+def uneven(**options: object) -> MedNCA:
+    """A network whose hidden numbers differ in size by up to a hundred times, with one that is never used."""
+    model = nca(**options)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for level in rules(model):
+            sizes = 10 ** (2 * torch.rand(level.shape.hidden, generator=generator) - 1)
+            level.fc0.weight.mul_(sizes[:, None])
+            level.fc0.bias.mul_(sizes)
+            level.fc1.weight.div_(sizes)
+            level.fc1.weight[:, 0] = 0
+            sizes = 10 ** (2 * torch.rand(2 * level.shape.channels, generator=generator) - 1)
+            level.fc0.weight[:, level.shape.channels :].div_(sizes)
+            for look, part in zip((level.p0, level.p1), sizes.chunk(2), strict=True):
+                look.weight.mul_(part[:, None, None, None])
+                look.bias.mul_(part)
+    return model
+
+
+@pytest.mark.parametrize("options", [KINDS["every option"], {"steps": 5}], ids=str)
+def test_an_equalised_network_is_the_same_and_loses_less_to_rounding(options: dict[str, object]) -> None:
+    model, key = uneven(**options), FireKey(1, CASE, 0)
+    image = image_of(model, 16, 24)
+    before = copy.deepcopy(model.state_dict())
+    expected, found = torch_logits(model, image, key), torch_logits(equalised(model), image, key)
+    assert_same_answer(found, expected)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    plain = copy.deepcopy(model)
+    with torch.no_grad():
+        for level in rules(plain):
+            for layer in (level.p0, level.p1, level.fc0, level.fc1):
+                rows = layer.weight.view(len(layer.weight), -1)
+                step = rows.abs().amax(1, keepdim=True).clamp_min(1e-30) / 127
+                rows.copy_((rows / step).round() * step)
+    lost, kept = (np.square(torch_logits(one, image, key) - expected).mean() for one in (plain, rounded(model)))
+    assert kept < lost / 2
 
 
 def test_names_cannot_leave_their_comment_string_or_folder() -> None:
