@@ -65,9 +65,12 @@ def looks(models: Iterable[str]) -> dict[str, Look]:
     palette = sns.color_palette("colorblind", 10)
     names = sorted(set(models))
     free = [place for place in range(len(palette)) if place >= len(_FIXED)]
-    free += [place for place, name in enumerate(_FIXED) if name not in names]
+    kin = {name.split(" ")[0]: name for name in reversed(names) if name.split(" ")[0] in _FIXED}  # "med-nca ×10"
+    kin |= {name: name for name in names if name in _FIXED}
+    own = {name: _FIXED.index(first) for first, name in kin.items()}
+    free += [place for place in range(len(_FIXED)) if place not in own.values()]
     others = iter(free * (len(names) // max(1, len(free)) + 1))
-    places = {name: _FIXED.index(name) if name in _FIXED else next(others) for name in names}
+    places = {name: own[name] if name in own else next(others) for name in names}
     return {
         name: Look(tuple(palette[place]), _MARKERS[place % len(_MARKERS)], _LINES[place % len(_LINES)])
         for name, place in places.items()

@@ -158,6 +158,13 @@ def test_a_model_has_one_colour_in_all_figures(drawn: Drawn) -> None:
     assert [handle.get_color() for handle in legend.legend_handles[1:]] == [look.colour for look in looks.values()]
 
 
+def test_an_ensemble_alone_looks_like_its_model_and_beside_it_does_not() -> None:
+    model = style.looks(["med-nca"])["med-nca"]
+    assert style.looks(["unet-small", "med-nca ×10"])["med-nca ×10"] == model
+    both = style.looks(["med-nca ×10", "med-nca"])
+    assert both["med-nca"] == model != both["med-nca ×10"]
+
+
 def test_looks_are_distinct_and_those_of_known_models_fixed() -> None:
     alone = style.looks(["med-nca"])["med-nca"]
     crowd = style.looks(["zeta", "med-nca", "alpha", "unet"])
