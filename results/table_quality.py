@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from .grouped import codes
 from .pairs import paired
 from .scored import Scope, common, counts, ensemble_note, ledger, scopes
 from .selective import ENOUGH, aurc, auroc, by_score, curve, intervals
@@ -127,7 +128,7 @@ def _summary(answers: "pd.DataFrame", score: str) -> dict[str, Any]:
         failed = answers["failure"].to_numpy(dtype=bool)
         sorted_, ideal = by_score(value, risk, failed), by_score(risk, risk, failed)
         area, optimal = float(aurc(sorted_.size, sorted_.risk)), float(aurc(ideal.size, ideal.risk))
-        limits = intervals(value, risk, failed, answers["group"].to_numpy(dtype=str))
+        limits = intervals(value, risk, failed, codes(answers, ["group"])[0])
         found |= {
             "risk_mean": float(risk.mean()),
             "aurc": area,
