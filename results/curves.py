@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from .estimates import MACRO, over_passes
-from .grouped import codes, distinct_per_group, means
+from .grouped import codes, distinct, distinct_per_group, means
 from .pairs import CELL
 from .remembered import remembered
 from .scored import common
@@ -41,9 +41,8 @@ def complete(passes: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
     )
     curve, have = distinct_per_group(cases, [*ROW, "case"], "severity")
     kept, _ = common(cases[have[curve] == cases["wanted"]].drop(columns="wanted"), within=family)
-    intended, _ = codes(passes, [*family, "case"])
-    left, _ = codes(kept, [*family, "case"])
-    return kept, np.unique(intended).size - np.unique(left).size
+    intended, left = (distinct(*codes(part, [*family, "case"])).size for part in (passes, kept))
+    return kept, intended - left
 
 
 def all_name(kind: str) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 _LARGEST: Final = 2**62
+_SPARSE: Final = 8
+"""Possible numbers per row up to which a table of all of them is made, which is faster than sorting."""
 
 
 def codes(frame: "pd.DataFrame", by: Sequence[str]) -> tuple[Codes, int]:
@@ -31,8 +33,8 @@ def codes(frame: "pd.DataFrame", by: Sequence[str]) -> tuple[Codes, int]:
     for name in by:
         one, many = _column(frame[name])
         if size * max(many, 1) > _LARGEST:  # make room: only the numbers in use count
-            used, place = np.unique(number, return_inverse=True)
-            number, size = place.astype(np.int64), used.size
+            used, number = places(number, size)
+            size = used.size
         number, size = number * many + one, size * max(many, 1)
     return number, size
 
@@ -89,9 +91,33 @@ def distinct_per_group(frame: "pd.DataFrame", by: Sequence[str], name: str) -> t
     Returns:
         Of every row the place of its group, and of every group the number; groups are sorted by `by`.
     """
-    group, _ = codes(frame, by)
-    found, place = np.unique(group, return_inverse=True)
+    group, size = codes(frame, by)
+    found, owner = places(group, size)
     one, many = _column(frame[name])
-    owner = place.astype(np.int64)
-    pairs = np.unique(owner * max(many, 1) + one)
+    pairs = distinct(owner * max(many, 1) + one, found.size * max(many, 1))
     return owner, np.bincount(pairs // max(many, 1), minlength=found.size).astype(np.int64)
+
+
+def distinct(number: Codes, size: int) -> Codes:
+    """The numbers that occur, rising.
+
+    Args:
+        number: each at least 0 and below `size`.
+        size: from `codes`.
+    """
+    if size > _SPARSE * number.size + 1024:
+        ordered = np.sort(number)
+        return ordered[np.diff(ordered, prepend=-1) > 0]
+    seen = np.zeros(size, dtype=np.bool_)
+    seen[number] = True
+    return np.flatnonzero(seen).astype(np.int64, copy=False)
+
+
+def places(number: Codes, size: int) -> tuple[Codes, Codes]:
+    """The numbers that occur, rising, and the place of each row's number among them."""
+    found = distinct(number, size)
+    if size > _SPARSE * number.size + 1024:
+        return found, np.searchsorted(found, number).astype(np.int64, copy=False)
+    place = np.zeros(size, dtype=np.int64)
+    place[found] = np.arange(found.size)
+    return found, place[number]
