@@ -55,23 +55,28 @@ def _column(column: "pd.Series[Any]") -> tuple[Codes, int]:
     return number.astype(np.int64), len(distinct)
 
 
-def means(frame: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
+def means(
+    frame: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str], *, order: str | None = None
+) -> "pd.DataFrame":
     """The mean of each metric in each group, NaN left out; a group without any value stays, as NaN.
 
     Args:
-        frame: rows; values of a group are added up in the order of the rows.
+        frame: rows.
         by: columns without missing values.
         metrics: columns of numbers.
+        order: the column in whose order the values of a group are added up; in that of the rows when None.
 
     Returns:
         One row per group, sorted by `by`: the columns of `by` and of `metrics`.
     """
     number, _ = codes(frame, by)
-    order = np.argsort(number, kind="stable")
-    ordered = number[order]
-    first = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1)) if ordered.size else order
-    table = frame[list(by)].take(order[first]).reset_index(drop=True)
-    values = {name: frame[name].to_numpy(dtype=np.float64)[order] for name in metrics}
+    rows = np.argsort(number, kind="stable")
+    ordered = number[rows]
+    first = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1)) if ordered.size else rows
+    if order is not None and first.size < ordered.size and not frame[order].is_monotonic_increasing:
+        rows = np.lexsort((_column(frame[order])[0], number))
+    table = frame[list(by)].take(rows[first]).reset_index(drop=True)
+    values = {name: frame[name].to_numpy(dtype=np.float64)[rows] for name in metrics}
     if first.size < ordered.size:
         values = {name: _segment_means(value, first) for name, value in values.items()}
     return table.assign(**values)
