@@ -5,6 +5,7 @@ joining and grouping work on numbers. The histograms are read part by part and n
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from .equivariance_error import shift_pixels
-from .joined import joined, shared_words
+from .joined import Columns, columns_of, joined, shared_words
 from .metrics import METRICS, derive
 from .parts import read_batches, to_frame
 from .record import COLUMNS, IDENTITY, UNIT_SCHEMA
@@ -39,11 +40,14 @@ _IDENTITY: Final = tuple(name for name in IDENTITY if name != "parameters")
 _VALUES: Final = (
     "state", "shift_pixels", *(m.name for m in METRICS if not m.name.endswith("_raw") and m.name not in CLEAN_ONLY),
 )  # fmt: skip
+_CLEAN: Final = ("key", "label", *CLEAN_ONLY)
 _READ: Final = tuple(dict.fromkeys([*IDENTITY, "state", *(name for metric in METRICS for name in metric.needs)]))
 _DIGITS: Final = 16
 """Hex digits of a key that make its number: 64 bits."""
 
 Numbers: TypeAlias = npt.NDArray[np.uint64]
+Piece: TypeAlias = tuple[Columns, Columns]
+"""Some records, and `CLEAN_ONLY` of the clean ones among them."""
 
 
 @dataclass(frozen=True)
@@ -100,30 +104,30 @@ def _has_copies(frame: "pd.DataFrame") -> bool:
 def _numbered(folder: Path, failures: list[dict[str, Any]]) -> CompactRun:
     """Keys by their first 64 bits, checked against the next 64."""
     checks: list[tuple[Numbers, Numbers]] = []
-    frames = _reduced(Store(folder), checks)
+    pieces = _reduced(Store(folder), checks)
     units = folder / "units.parquet"
-    intended: list[pd.DataFrame] = []
+    intended: list[Columns] = []
     if units.exists():
         words = [name for name in WORDS if name in UNIT_SCHEMA.names]
         for table in read_batches(units, columns=_IDENTITY, words=words):
-            intended.append(_with_numbers(table, checks))
+            intended.append(columns_of(_with_numbers(table, checks), _IDENTITY, words=WORDS))
     failed = key_numbers(pa.array([str(entry.get("key")) for entry in failures], pa.string()))
     checks.append(failed)
     _check(checks)
     failures = [entry | {"key": int(number)} for entry, number in zip(failures, failed[0], strict=True)]
-    return _whole(frames, intended, failures)
+    return _whole(pieces, intended, failures)
 
 
-def _reduced(store: Store, checks: list[tuple[Numbers, Numbers]]) -> list["pd.DataFrame"]:
-    """The records of a store as small frames, histograms reduced to metrics; every processor reads parts of its own."""
+def _reduced(store: Store, checks: list[tuple[Numbers, Numbers]]) -> list[Piece]:
+    """The records of a store in small pieces, histograms reduced to metrics; every processor reads parts of its own."""
     parts, workers = store.parts(), os.cpu_count() or 1
 
-    def share(worker: int) -> list["pd.DataFrame"]:
+    def share(worker: int) -> list[Piece]:
         tables = store.tables(_READ, words=WORDS, parts=parts[worker::workers])
-        return [frame for table in batches(tables) for frame in _measured(_with_numbers(table, checks))]
+        return [_measured(_with_numbers(table, checks)) for table in batches(tables)]
 
     with ThreadPoolExecutor(workers) as pool:
-        return [frame for frames in pool.map(share, range(workers)) for frame in frames]
+        return [piece for pieces in pool.map(share, range(workers)) for piece in pieces]
 
 
 def _with_numbers(table: Any, checks: list[tuple[Numbers, Numbers]]) -> "pd.DataFrame":
@@ -138,26 +142,18 @@ def _with_numbers(table: Any, checks: list[tuple[Numbers, Numbers]]) -> "pd.Data
     return frame.assign(**{name: first for name, (first, _) in found.items()})
 
 
-def _measured(frame: "pd.DataFrame") -> list["pd.DataFrame"]:
-    """Clean records, with `CLEAN_ONLY`, and the others."""
+def _measured(frame: "pd.DataFrame") -> Piece:
     frame = frame.assign(shift_pixels=shift_pixels(frame))
-    clean = frame["severity"] == 0
-    found = (
-        derive(frame[clean])[[*_IDENTITY, *_VALUES, *CLEAN_ONLY]],
-        derive(frame[~clean].drop(columns=list(_BINS)))[[*_IDENTITY, *_VALUES]],
-    )
-    return [part for part in found if len(part)] or [found[0]]
+    clean = derive(frame[frame["severity"] == 0])
+    every = derive(frame.drop(columns=list(_BINS)))
+    return columns_of(every, (*_IDENTITY, *_VALUES), words=WORDS), columns_of(clean, _CLEAN, words=WORDS)
 
 
-def _whole(frames: list["pd.DataFrame"], intended: list["pd.DataFrame"], failures: list[dict[str, Any]]) -> CompactRun:
-    """One frame of each kind; the parts are emptied."""
-    kinds = shared_words([*frames, *intended], WORDS)
-    wanted = ["key", "label", *CLEAN_ONLY]
-    extra = [frame[wanted].copy() for frame in frames if "ece" in frame.columns]
-    clean = joined(extra or [frames[0].iloc[:0].reindex(columns=wanted)], kinds)
-    frames = [frame[[*_IDENTITY, *_VALUES]] for frame in frames]
-    units = joined([frame[list(_IDENTITY)] for frame in intended], kinds) if intended else None
-    return CompactRun(joined(frames, kinds), clean, units, failures)
+def _whole(pieces: Sequence[Piece], intended: list[Columns], failures: list[dict[str, Any]]) -> CompactRun:
+    """One frame of each kind; the pieces are emptied."""
+    words = shared_words([columns for piece in pieces for columns in piece] + intended, WORDS)
+    records, clean = (joined(kind, words) for kind in zip(*pieces, strict=True))
+    return CompactRun(records, clean, joined(intended, words) if intended else None, failures)
 
 
 def key_numbers(column: Any) -> tuple[Numbers, Numbers]:
@@ -203,5 +199,6 @@ def _plain(folder: Path, failures: list[dict[str, Any]]) -> CompactRun:
     number = {key: place for place, key in enumerate(sorted(keys))}
     frames = [part.assign(**{name: part[name].map(number) for name in KEYS}) for part in frames]
     failures = [entry | {"key": number[str(entry.get("key"))]} for entry in failures]
-    clean = frames[0]["severity"] == 0
-    return _whole([frames[0][clean], frames[0][~clean].drop(columns=list(CLEAN_ONLY))], frames[1:], failures)
+    every = columns_of(frames[0], (*_IDENTITY, *_VALUES), words=WORDS)
+    clean = columns_of(frames[0][frames[0]["severity"] == 0], _CLEAN, words=WORDS)
+    return _whole([(every, clean)], [columns_of(part, _IDENTITY, words=WORDS) for part in frames[1:]], failures)

@@ -15,7 +15,7 @@ from mednca_bench.results import tables, tidy
 from mednca_bench.results.atomic import write_bytes
 from mednca_bench.results.compact import WORDS, compact
 from mednca_bench.results.grouped import distinct, places
-from mednca_bench.results.joined import joined, shared_words, smallest
+from mednca_bench.results.joined import columns_of, joined, shared_words, smallest
 from mednca_bench.results.parts import part_name, read_batches, read_part, to_bytes
 from mednca_bench.results.record import UNIT_SCHEMA
 from mednca_bench.results.store import Store
@@ -88,7 +88,9 @@ def test_joined_frames_share_words_and_are_sorted() -> None:
         pd.DataFrame({"key": [3, 1], "label": pd.Categorical(["b", "a"]), "value": [0.5, np.nan]}),
         pd.DataFrame({"key": [2, 1], "label": pd.Categorical(["c", "A"]), "value": [1.5, 2.5]}),
     ]
-    whole = joined(frames, shared_words(frames, ["label"]))
+    pieces = [columns_of(frame, list(frame), words=["label"]) for frame in frames]
+    whole = joined(pieces, shared_words(pieces, ["label"]))
+    assert pieces == [{}, {}]
     assert whole["key"].tolist() == [1, 1, 2, 3] and whole["key"].dtype == np.int8
     assert whole["label"].tolist() == ["A", "a", "c", "b"]
     assert whole["label"].cat.categories.tolist() == ["A", "a", "b", "c"]
