@@ -175,11 +175,13 @@ def _resampled(
 
     _, rank = np.unique(score, return_inverse=True)
     step = rank * min(STEPS, rank.max() + 1) // (rank.max() + 1)
+    order = np.argsort(step, kind="stable")
+    start, places = np.searchsorted(step[order], np.arange(STEPS + 1)), subject[order]
     for value in values:
         whole = value.dtype.kind in "bi"
         weights = _drawn(subjects, RESAMPLES, np.uint32 if whole else np.float64)
         # A subject's answers are in few of the steps: most of this matrix is empty, unless it has very many.
-        table = csr_array((value.astype(weights.dtype), (step, subject)), shape=(STEPS, subjects))
+        table = csr_array((value[order].astype(weights.dtype), places, start), shape=(STEPS, subjects))
         crowded = not whole and len(value) > _CROWDED * STEPS * subjects
         sums = (table.toarray() if crowded else table) @ weights
         yield np.ascontiguousarray(sums.T)

@@ -19,7 +19,7 @@ import numpy as np
 from .grouped import codes
 from .pairs import paired
 from .scored import Scope, common, counts, ensemble_note, ledger, scopes
-from .selective import ENOUGH, aurc, auroc, by_score, curve, intervals
+from .selective import ENOUGH, Sorted, aurc, auroc, by_score, curve, intervals
 from .statistics import small_sample_warning
 from .table import Table, bounds, count_of, number
 
@@ -126,8 +126,9 @@ def _of_model(row: Any, mine: "pd.DataFrame", tally: dict[str, int]) -> Iterator
         head = dict(zip(_HEAD, (*row, score), strict=True))
         defined = mine.dropna(subset=["dice", score]).sort_values("key", kind="stable")
         total = {what: int(tally[what]) for what in ("scored", "intended", "failed")}
-        summary = {"passes": passes} | total | {"undefined": len(mine) - len(defined)} | _summary(defined, score)
-        yield head, summary, list(_points(defined, score))
+        answers = by_score(defined[score], defined["risk"], defined["failure"]) if len(defined) else None
+        summary = {"passes": passes} | total | {"undefined": len(mine) - len(defined)}
+        yield head, summary | _summary(defined, score, answers), list(_points(answers))
 
 
 _KEPT: Final = ("key", "name", "passes", "case", "group", "label", "perturbation", "severity", "grid", "state",
@@ -138,15 +139,15 @@ _COLUMNS: Final = ("passes", "scored", "intended", "failed", "undefined", "answe
                    "auroc", "auroc_low", "auroc_high", "reason")  # fmt: skip
 
 
-def _summary(answers: "pd.DataFrame", score: str) -> dict[str, Any]:
-    """What a row of `quality` says of some answers with defined Dice and score."""
+def _summary(answers: "pd.DataFrame", score: str, sorted_: Sorted | None) -> dict[str, Any]:
+    """What a row of `quality` says of some answers with defined Dice and score, given as they are and sorted."""
     failures = int(answers["failure"].sum())
     who = {"answers": len(answers), "cases": answers["case"].nunique(), "subjects": answers["group"].nunique()}
     found: dict[str, Any] = dict.fromkeys(_COLUMNS[9:-1], np.nan) | {"failures": failures}
-    if len(answers):
+    if sorted_ is not None:
         value, risk = (answers[column].to_numpy(dtype=np.float64) for column in (score, "risk"))
         failed = answers["failure"].to_numpy(dtype=bool)
-        sorted_, ideal = by_score(value, risk, failed), by_score(risk, risk, failed)
+        ideal = by_score(risk, risk, failed)
         area, optimal = float(aurc(sorted_.size, sorted_.risk)), float(aurc(ideal.size, ideal.risk))
         limits = intervals(value, risk, failed, codes(answers, ["group"])[0])
         found |= {
@@ -184,11 +185,10 @@ def _reason(answers: "pd.DataFrame", failures: int, *, auroc: float) -> str:
     return f"all {' and '.join(alone)} are of one subject: no interval of AUROC" if alone else ""
 
 
-def _points(answers: "pd.DataFrame", score: str) -> Iterator[dict[str, float]]:
-    if answers.empty:
+def _points(answers: Sorted | None) -> Iterator[dict[str, float]]:
+    if answers is None:
         return
-    sorted_ = by_score(answers[score], answers["risk"], answers["failure"])
-    for coverage, risk, threshold in zip(*curve(sorted_, points=POINTS), strict=True):
+    for coverage, risk, threshold in zip(*curve(answers, points=POINTS), strict=True):
         yield {"coverage": float(coverage), "risk": float(risk), "threshold": float(threshold)}
 
 
