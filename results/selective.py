@@ -177,18 +177,19 @@ def _resampled(
     step = rank * min(STEPS, rank.max() + 1) // (rank.max() + 1)
     order = np.argsort(step, kind="stable")
     start, places = np.searchsorted(step[order], np.arange(STEPS + 1)), subject[order]
+    # Nobody can be drawn more often than there are subjects: what a step's count can come to.
+    counted = "uint16" if int(np.diff(start).max()) * subjects < 2**16 else "uint32"
+    crowded = len(subject) > _CROWDED * STEPS * subjects
     for value in values:
-        whole = value.dtype.kind in "bi"
-        weights = _drawn(subjects, RESAMPLES, np.uint32 if whole else np.float64)
+        kind = counted if value.dtype.kind in "bi" and not crowded else "float64"
         # A subject's answers are in few of the steps: most of this matrix is empty, unless it has very many.
-        table = csr_array((value[order].astype(weights.dtype), places, start), shape=(STEPS, subjects))
-        crowded = not whole and len(value) > _CROWDED * STEPS * subjects
-        sums = (table.toarray() if crowded else table) @ weights
+        table: Any = csr_array((value[order].astype(kind), places, start), shape=(STEPS, subjects))
+        sums = (table.toarray() if crowded else table) @ _drawn(subjects, RESAMPLES, kind)
         yield np.ascontiguousarray(sums.T)
 
 
 @lru_cache(maxsize=4)
-def _drawn(subjects: int, resamples: int, kind: type[np.number[Any]]) -> npt.NDArray[Any]:
+def _drawn(subjects: int, resamples: int, kind: str) -> npt.NDArray[Any]:
     """How often each subject is in each resample, (subjects, resamples)."""
     random = np.random.Generator(np.random.PCG64(BOOTSTRAP_SEED))
     drawn = random.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
