@@ -66,14 +66,15 @@ def ranks_by_convention(rows: "pd.DataFrame") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    scored = rows[rows["scored"]]
-    clean = scored[(scored["severity"] == 0) & (scored["grid"] == "native")]
+    metrics = [metric for metric in BEST if metric in rows.columns]
+    clean, perturbed = (rows["severity"] == 0) & (rows["grid"] == "native"), rows["severity"] > 0
     found: list[pd.DataFrame] = []
-    for condition, mine in ((CLEAN, clean), (PERTURBED, scored[scored["severity"] > 0])):
-        kept, _ = common(mine, within=_POINT)
+    for condition, mine in ((CLEAN, clean), (PERTURBED, perturbed)):
+        wanted = ["key", "name", "case", "group", *_POINT, "state", *metrics]
+        kept, _ = common(rows.loc[mine & rows["scored"], wanted], within=_POINT)
         if kept.empty:
             continue
-        found += [part.assign(condition=condition) for part in _ranks(kept, [m for m in BEST if m in kept.columns])]
+        found += [part.assign(condition=condition) for part in _ranks(kept, metrics)]
     if not found:
         return pd.DataFrame()
     table = pd.concat(found, ignore_index=True)
