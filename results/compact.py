@@ -4,17 +4,21 @@ Words become categories (a byte or two a row), keys whole numbers, and only what
 joining and grouping work on numbers. The histograms are read part by part and never held all at once.
 """
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from .equivariance_error import shift_pixels
+from .joined import Columns, columns_of, joined, shared_words
 from .metrics import METRICS, derive
-from .parts import read_part, to_frame
+from .parts import read_batches, to_frame
 from .record import COLUMNS, IDENTITY, UNIT_SCHEMA
 from .store import Store, load_units
 from .tidy import batches, tidy
@@ -26,10 +30,24 @@ KEYS: Final = ("key", "clean_key")
 WORDS: Final = tuple(c.name for c in COLUMNS if c.type == pa.string() and c.name not in (*KEYS, "parameters"))
 """Columns of few distinct words."""
 
+CLEAN_ONLY: Final = (
+    "dice_soft", "iou", "sensitivity", "precision", "volume_error", "volume_error_abs", "ece",
+)  # fmt: skip
+"""Metrics that tables show of clean images alone: kept of those alone."""
+
+_BINS: Final = ("cal_count", "cal_p", "cal_y")
 _IDENTITY: Final = tuple(name for name in IDENTITY if name != "parameters")
-_VALUES: Final = ("state", "shift_pixels", *(metric.name for metric in METRICS if not metric.name.endswith("_raw")))
+_VALUES: Final = (
+    "state", "shift_pixels", *(m.name for m in METRICS if not m.name.endswith("_raw") and m.name not in CLEAN_ONLY),
+)  # fmt: skip
+_CLEAN: Final = ("key", "label", *CLEAN_ONLY)
+_READ: Final = tuple(dict.fromkeys([*IDENTITY, "state", *(name for metric in METRICS for name in metric.needs)]))
 _DIGITS: Final = 16
 """Hex digits of a key that make its number: 64 bits."""
+
+Numbers: TypeAlias = npt.NDArray[np.uint64]
+Piece: TypeAlias = tuple[Columns, Columns]
+"""Some records, and `CLEAN_ONLY` of the clean ones among them."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +55,21 @@ class CompactRun:
     """What tables are made of.
 
     Attributes:
-        frame: records sorted by (key, label): identity with `shift_pixels` for
-            `parameters`, `state`, the metrics without raw ones.
+        frame: records sorted by (key, label): identity with `shift_pixels` for `parameters`, `state`, the metrics
+            without raw ones and those of `CLEAN_ONLY`.
+        clean: `key`, `label` and `CLEAN_ONLY` of the records of clean images, sorted like them.
         intended: units in the same form, or None.
         failures: as `Store.failures`, with keys as in `frame`.
     """
 
     frame: "pd.DataFrame"
+    clean: "pd.DataFrame"
     intended: "pd.DataFrame | None"
     failures: list[dict[str, Any]]
+
+    def with_clean_metrics(self, rows: "pd.DataFrame") -> "pd.DataFrame":
+        """The clean passes of a ledger, with every metric."""
+        return rows[rows["severity"] == 0].merge(self.clean, on=["key", "label"], how="left")
 
 
 class _UnusualKeyError(ValueError):
@@ -64,13 +88,11 @@ def compact(run_folder: str | Path) -> CompactRun:
         raise FileNotFoundError(f"{folder}: no such run folder")
     failures = Store(folder).failures()
     try:
-        frame, intended, failures = _numbered(folder, failures)
-        copies = _has_copies(frame)
+        run = _numbered(folder, failures)
+        copies = _has_copies(run.frame)
     except _UnusualKeyError:
         copies = True
-    if copies:  # they must agree, which the plain way checks
-        frame, intended, failures = _plain(folder, failures)
-    return CompactRun(frame, intended, failures)
+    return _plain(folder, failures) if copies else run  # copies must agree, which the plain way checks
 
 
 def _has_copies(frame: "pd.DataFrame") -> bool:
@@ -79,39 +101,62 @@ def _has_copies(frame: "pd.DataFrame") -> bool:
     return bool(((key[1:] == key[:-1]) & (label[1:] == label[:-1])).any())
 
 
-def _numbered(
-    folder: Path, failures: list[dict[str, Any]]
-) -> tuple["pd.DataFrame", "pd.DataFrame | None", list[dict[str, Any]]]:
+def _numbered(folder: Path, failures: list[dict[str, Any]]) -> CompactRun:
     """Keys by their first 64 bits, checked against the next 64."""
-    checks: list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]] = []
-
-    def with_numbers(table: Any) -> "pd.DataFrame":
-        found = {name: key_numbers(table.column(name)) for name in KEYS}
-        checks.extend(found.values())
-        frame = to_frame(table.drop_columns(list(KEYS)))
-        return frame.assign(**{name: first for name, (first, _) in found.items()})
-
-    wanted = [*_IDENTITY, *_VALUES]
-    frames = [_with_shift(derive(with_numbers(table)))[wanted] for table in batches(Store(folder).tables(words=WORDS))]
+    checks: list[tuple[Numbers, Numbers]] = []
+    pieces = _reduced(Store(folder), checks)
     units = folder / "units.parquet"
+    intended: list[Columns] = []
     if units.exists():
         words = [name for name in WORDS if name in UNIT_SCHEMA.names]
-        frames.append(with_numbers(read_part(units, columns=_IDENTITY, schema=UNIT_SCHEMA, words=words)))
-    names = pa.array([str(entry.get("key")) for entry in failures], pa.string())
-    failed = key_numbers(names)
+        for table in read_batches(units, columns=_IDENTITY, words=words):
+            intended.append(columns_of(_with_numbers(table, checks), _IDENTITY, words=WORDS))
+    failed = key_numbers(pa.array([str(entry.get("key")) for entry in failures], pa.string()))
     checks.append(failed)
     _check(checks)
-    frames = _one_set_of_words(frames)
     failures = [entry | {"key": int(number)} for entry, number in zip(failures, failed[0], strict=True)]
-    intended = _sorted(frames.pop()) if units.exists() else None
-    return _sorted(*frames), intended, failures
+    return _whole(pieces, intended, failures)
 
 
-def _with_shift(frame: "pd.DataFrame") -> "pd.DataFrame":
-    return frame.assign(shift_pixels=shift_pixels(frame))
+def _reduced(store: Store, checks: list[tuple[Numbers, Numbers]]) -> list[Piece]:
+    """The records of a store in small pieces, histograms reduced to metrics; every processor reads parts of its own."""
+    parts, workers = store.parts(), os.cpu_count() or 1
+
+    def share(worker: int) -> list[Piece]:
+        tables = store.tables(_READ, words=WORDS, parts=parts[worker::workers])
+        return [_measured(_with_numbers(table, checks)) for table in batches(tables)]
+
+    with ThreadPoolExecutor(workers) as pool:
+        return [piece for pieces in pool.map(share, range(workers)) for piece in pieces]
 
 
-def key_numbers(column: Any) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+def _with_numbers(table: Any, checks: list[tuple[Numbers, Numbers]]) -> "pd.DataFrame":
+    """An Arrow table as a frame with numbers for keys, and what tells whether two keys share a number."""
+    found = {name: key_numbers(table.column(name)) for name in KEYS}
+    for first, second in found.values():
+        _, one = np.unique(first, return_index=True)
+        if (second[one][np.searchsorted(first[one], first)] != second).any():
+            raise _UnusualKeyError("two keys share their first 64 bits")
+        checks.append((first[one], second[one]))
+    frame = to_frame(table.drop_columns(list(KEYS)))
+    return frame.assign(**{name: first for name, (first, _) in found.items()})
+
+
+def _measured(frame: "pd.DataFrame") -> Piece:
+    frame = frame.assign(shift_pixels=shift_pixels(frame))
+    clean = derive(frame[frame["severity"] == 0])
+    every = derive(frame.drop(columns=list(_BINS)))
+    return columns_of(every, (*_IDENTITY, *_VALUES), words=WORDS), columns_of(clean, _CLEAN, words=WORDS)
+
+
+def _whole(pieces: Sequence[Piece], intended: list[Columns], failures: list[dict[str, Any]]) -> CompactRun:
+    """One frame of each kind; the pieces are emptied."""
+    words = shared_words([columns for piece in pieces for columns in piece] + intended, WORDS)
+    records, clean = (joined(kind, words) for kind in zip(*pieces, strict=True))
+    return CompactRun(records, clean, joined(intended, words) if intended else None, failures)
+
+
+def key_numbers(column: Any) -> tuple[Numbers, Numbers]:
     """The first and the second 64 bits of each key; numbers are in the order of the keys.
 
     Raises:
@@ -137,7 +182,7 @@ def key_numbers(column: Any) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uin
     return both[:, 0].copy(), both[:, 1].copy()
 
 
-def _check(numbers: list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]]) -> None:
+def _check(numbers: list[tuple[Numbers, Numbers]]) -> None:
     first, second = (np.concatenate(column) for column in zip(*numbers, strict=True))
     order = np.argsort(first)
     same = np.diff(first[order]) == 0
@@ -145,34 +190,15 @@ def _check(numbers: list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]])
         raise _UnusualKeyError("two keys share their first 64 bits")
 
 
-def _plain(
-    folder: Path, failures: list[dict[str, Any]]
-) -> tuple["pd.DataFrame", "pd.DataFrame | None", list[dict[str, Any]]]:
+def _plain(folder: Path, failures: list[dict[str, Any]]) -> CompactRun:
     """Keys of any kind, numbered in their order; slower, and copies are compared."""
-    frame, intended = _with_shift(tidy(folder))[[*_IDENTITY, *_VALUES]], load_units(folder)
-    frames = [frame] if intended is None else [frame, intended[list(_IDENTITY)]]
+    frame, intended = tidy(folder), load_units(folder)
+    frame = frame.assign(shift_pixels=shift_pixels(frame))
+    frames = [frame] if intended is None else [frame, intended]
     keys = {str(entry.get("key")) for entry in failures}.union(*(set(part[name]) for part in frames for name in KEYS))
     number = {key: place for place, key in enumerate(sorted(keys))}
-    frames = _one_set_of_words([part.assign(**{name: part[name].map(number) for name in KEYS}) for part in frames])
+    frames = [part.assign(**{name: part[name].map(number) for name in KEYS}) for part in frames]
     failures = [entry | {"key": number[str(entry.get("key"))]} for entry in failures]
-    return _sorted(frames[0]), _sorted(frames[1]) if intended is not None else None, failures
-
-
-def _one_set_of_words(frames: list["pd.DataFrame"]) -> list["pd.DataFrame"]:
-    """The same sorted categories for a column in all frames."""
-    import pandas as pd
-
-    for name in WORDS:
-        columns = [part[name].astype("category") for part in frames if name in part.columns]
-        words = sorted(set().union(*(column.cat.categories for column in columns)))
-        kind = pd.CategoricalDtype(pd.Index(words, dtype=object))
-        frames = [part.assign(**{name: part[name].astype(kind)}) if name in part.columns else part for part in frames]
-    return frames
-
-
-def _sorted(*frames: "pd.DataFrame") -> "pd.DataFrame":
-    import pandas as pd
-
-    whole = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-    order = np.lexsort((whole["label"].cat.codes.to_numpy(), whole["key"].to_numpy()))
-    return whole.take(order).reset_index(drop=True)
+    every = columns_of(frames[0], (*_IDENTITY, *_VALUES), words=WORDS)
+    clean = columns_of(frames[0][frames[0]["severity"] == 0], _CLEAN, words=WORDS)
+    return _whole([(every, clean)], [columns_of(part, _IDENTITY, words=WORDS) for part in frames[1:]], failures)

@@ -66,14 +66,15 @@ def ranks_by_convention(rows: "pd.DataFrame") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    scored = rows[rows["scored"]]
-    clean = scored[(scored["severity"] == 0) & (scored["grid"] == "native")]
+    metrics = [metric for metric in BEST if metric in rows.columns]
+    clean, perturbed = (rows["severity"] == 0) & (rows["grid"] == "native"), rows["severity"] > 0
     found: list[pd.DataFrame] = []
-    for condition, mine in ((CLEAN, clean), (PERTURBED, scored[scored["severity"] > 0])):
-        kept, _ = common(mine, within=_POINT)
+    for condition, mine in ((CLEAN, clean), (PERTURBED, perturbed)):
+        wanted = ["key", "name", "case", "group", *_POINT, "state", *metrics]
+        kept, _ = common(rows.loc[mine & rows["scored"], wanted], within=_POINT)
         if kept.empty:
             continue
-        found += [part.assign(condition=condition) for part in _ranks(kept, [m for m in BEST if m in kept.columns])]
+        found += [part.assign(condition=condition) for part in _ranks(kept, metrics)]
     if not found:
         return pd.DataFrame()
     table = pd.concat(found, ignore_index=True)
@@ -102,14 +103,12 @@ def under(
 
 
 def _ranks(rows: "pd.DataFrame", metrics: list[str]) -> "Iterator[pd.DataFrame]":
-    columns = {
-        f"{metric} {c.name}": under(c, rows[metric], rows["state"], best=BEST[metric])
-        for metric in metrics
-        for c in CONVENTIONS
-    }
-    rows = rows[["key", "name", "case", "group", *_POINT]].assign(**columns)
-    cases = over_passes(rows, by=["name", *_POINT], metrics=list(columns))
-    models = means(means(cases, ["name", *_POINT], list(columns)), ["name"], list(columns))
+    import pandas as pd
+
+    names = [f"{metric} {c.name}" for metric in metrics for c in CONVENTIONS]
+    # A perturbation at a time: every convention's values of all passes would be the largest table of all.
+    points = [_points(mine, metrics) for _, mine in rows.groupby("perturbation", sort=True, observed=True)]
+    models = means(pd.concat(points, ignore_index=True), ["name"], names)
     for metric in metrics:
         mean = {c.name: models[f"{metric} {c.name}"].to_numpy() for c in CONVENTIONS}
         rank = {name: ranked(values, higher=BEST[metric] == 1.0) for name, values in mean.items()}
@@ -124,3 +123,15 @@ def _ranks(rows: "pd.DataFrame", metrics: list[str]) -> "Iterator[pd.DataFrame]"
                 flips=(places != places[0]).any(axis=0),
             )
         )
+
+
+def _points(rows: "pd.DataFrame", metrics: list[str]) -> "pd.DataFrame":
+    """The mean over cases of every metric under every convention, a row per model and point."""
+    columns = {
+        f"{metric} {c.name}": under(c, rows[metric], rows["state"], best=BEST[metric])
+        for metric in metrics
+        for c in CONVENTIONS
+    }
+    rows = rows[["key", "name", "case", "group", *_POINT]].assign(**columns)
+    cases = over_passes(rows, by=["name", *_POINT], metrics=list(columns))
+    return means(cases, ["name", *_POINT], list(columns))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from .estimates import MACRO, over_passes
-from .grouped import codes, distinct_per_group, means
+from .grouped import codes, distinct, distinct_per_group, means
 from .pairs import CELL
 from .remembered import remembered
 from .scored import common
@@ -30,20 +30,16 @@ def complete(passes: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
         One row per case and severity (`CELL`, `case`, `group`, `dice`, `dice_clean`, `delta`), and how many cases of a
         family were dropped.
     """
-    import pandas as pd
-
-    cases = over_passes(passes[passes["pair"]], by=CELL, metrics=["dice", "dice_clean", "delta"])
     family = ["perturbation", "label"]
+    values = ["dice", "dice_clean", "delta"]
     place, wanted = distinct_per_group(passes, family, "severity")
-    of_family = pd.Series(wanted[place], index=passes.index)
-    cases = over_passes(
-        passes[passes["pair"]].assign(wanted=of_family), by=CELL, metrics=["dice", "dice_clean", "delta", "wanted"]
-    )
+    scored = passes[["key", *CELL, "case", "group", *values]].assign(wanted=wanted[place])[passes["pair"]]
+    cases = over_passes(scored, by=CELL, metrics=[*values, "wanted"])
+    del scored
     curve, have = distinct_per_group(cases, [*ROW, "case"], "severity")
     kept, _ = common(cases[have[curve] == cases["wanted"]].drop(columns="wanted"), within=family)
-    intended, _ = codes(passes, [*family, "case"])
-    left, _ = codes(kept, [*family, "case"])
-    return kept, np.unique(intended).size - np.unique(left).size
+    intended, left = (distinct(*codes(part, [*family, "case"])).size for part in (passes, kept))
+    return kept, intended - left
 
 
 def all_name(kind: str) -> str:

@@ -33,8 +33,7 @@ def over_passes(frame: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[s
         One row per (`by`, case): `by`, `case`, `group`, `metrics`, sorted.
     """
     # Passes are added up in the order of their keys: the last bit must not depend on the order of the frame.
-    ordered = frame if frame["key"].is_monotonic_increasing else frame.sort_values("key", kind="stable")
-    return means(ordered, [*by, "case", "group"], metrics)
+    return means(frame, [*by, "case", "group"], metrics, order="key")
 
 
 def over_labels(cases: "pd.DataFrame", *, by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":

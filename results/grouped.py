@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 _LARGEST: Final = 2**62
+_SPARSE: Final = 8
+"""Possible numbers per row up to which a table of all of them is made, which is faster than sorting."""
 
 
 def codes(frame: "pd.DataFrame", by: Sequence[str]) -> tuple[Codes, int]:
@@ -31,8 +33,8 @@ def codes(frame: "pd.DataFrame", by: Sequence[str]) -> tuple[Codes, int]:
     for name in by:
         one, many = _column(frame[name])
         if size * max(many, 1) > _LARGEST:  # make room: only the numbers in use count
-            used, place = np.unique(number, return_inverse=True)
-            number, size = place.astype(np.int64), used.size
+            used, number = places(number, size)
+            size = used.size
         number, size = number * many + one, size * max(many, 1)
     return number, size
 
@@ -53,23 +55,28 @@ def _column(column: "pd.Series[Any]") -> tuple[Codes, int]:
     return number.astype(np.int64), len(distinct)
 
 
-def means(frame: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str]) -> "pd.DataFrame":
+def means(
+    frame: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str], *, order: str | None = None
+) -> "pd.DataFrame":
     """The mean of each metric in each group, NaN left out; a group without any value stays, as NaN.
 
     Args:
-        frame: rows; values of a group are added up in the order of the rows.
+        frame: rows.
         by: columns without missing values.
         metrics: columns of numbers.
+        order: the column in whose order the values of a group are added up; in that of the rows when None.
 
     Returns:
         One row per group, sorted by `by`: the columns of `by` and of `metrics`.
     """
     number, _ = codes(frame, by)
-    order = np.argsort(number, kind="stable")
-    ordered = number[order]
-    first = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1)) if ordered.size else order
-    table = frame[list(by)].take(order[first]).reset_index(drop=True)
-    values = {name: frame[name].to_numpy(dtype=np.float64)[order] for name in metrics}
+    rows = np.argsort(number, kind="stable")
+    ordered = number[rows]
+    first = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1)) if ordered.size else rows
+    if order is not None and first.size < ordered.size and not frame[order].is_monotonic_increasing:
+        rows = np.lexsort((_column(frame[order])[0], number))
+    table = frame[list(by)].take(rows[first]).reset_index(drop=True)
+    values = {name: frame[name].to_numpy(dtype=np.float64)[rows] for name in metrics}
     if first.size < ordered.size:
         values = {name: _segment_means(value, first) for name, value in values.items()}
     return table.assign(**values)
@@ -89,9 +96,33 @@ def distinct_per_group(frame: "pd.DataFrame", by: Sequence[str], name: str) -> t
     Returns:
         Of every row the place of its group, and of every group the number; groups are sorted by `by`.
     """
-    group, _ = codes(frame, by)
-    found, place = np.unique(group, return_inverse=True)
+    group, size = codes(frame, by)
+    found, owner = places(group, size)
     one, many = _column(frame[name])
-    owner = place.astype(np.int64)
-    pairs = np.unique(owner * max(many, 1) + one)
+    pairs = distinct(owner * max(many, 1) + one, found.size * max(many, 1))
     return owner, np.bincount(pairs // max(many, 1), minlength=found.size).astype(np.int64)
+
+
+def distinct(number: Codes, size: int) -> Codes:
+    """The numbers that occur, rising.
+
+    Args:
+        number: each at least 0 and below `size`.
+        size: from `codes`.
+    """
+    if size > _SPARSE * number.size + 1024:
+        ordered = np.sort(number)
+        return ordered[np.diff(ordered, prepend=-1) > 0]
+    seen = np.zeros(size, dtype=np.bool_)
+    seen[number] = True
+    return np.flatnonzero(seen).astype(np.int64, copy=False)
+
+
+def places(number: Codes, size: int) -> tuple[Codes, Codes]:
+    """The numbers that occur, rising, and the place of each row's number among them."""
+    found = distinct(number, size)
+    if size > _SPARSE * number.size + 1024:
+        return found, np.searchsorted(found, number).astype(np.int64, copy=False)
+    place = np.zeros(size, dtype=np.int64)
+    place[found] = np.arange(found.size)
+    return found, place[number]

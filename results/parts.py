@@ -1,7 +1,8 @@
 """Parquet parts: rows to bytes and back, with the checks that keep a foreign or broken file out of a table."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 NAME_DIGITS: Final = 32
 """Hex digits of the SHA-256 in a part's name: 128 bits."""
+
+BATCH_ROWS: Final = 50_000
+"""Rows worked on at once where not all need be in memory."""
 
 _REMEDY = "delete it; its units are computed again by the next run"
 
@@ -84,6 +88,25 @@ def read_part(
         OSError: it cannot be read.
     """
     wanted = list(columns) if columns is not None else schema.names
+    with _opened(path, words=words, verify=verify) as file:
+        return file.read(columns=wanted).select(wanted)
+
+
+def read_batches(
+    path: Path, *, columns: Iterable[str], words: Iterable[str] = (), rows: int = BATCH_ROWS
+) -> Iterator[Any]:
+    """The same as Arrow tables of at most so many rows, one after the other; at least one (empty)."""
+    wanted = list(columns)
+    with _opened(path, words=words) as file:
+        if not file.metadata.num_rows:
+            yield file.read(columns=wanted).select(wanted)
+        for batch in file.iter_batches(batch_size=rows, columns=wanted):
+            yield pa.Table.from_batches([batch]).select(wanted)
+
+
+@contextmanager
+def _opened(path: Path, *, words: Iterable[str], verify: bool = False) -> Iterator[Any]:
+    """The file, checked, as `read_part` says."""
     source = path
     if verify:
         data = path.read_bytes()
@@ -100,7 +123,7 @@ def read_part(
                     f"{path} has record schema {found.decode(errors='replace')}, this version reads {SCHEMA_VERSION}: "
                     f"use the version that wrote it, or {_REMEDY}"
                 )
-            return file.read(columns=wanted).select(wanted)
+            yield file
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
         raise ValueError(f"{path} is truncated or damaged ({_first_line(error)}): {_REMEDY}") from error
     except KeyError as error:  # a column of words that is not in the file at all

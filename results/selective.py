@@ -12,7 +12,9 @@ is the mean risk (1 - Dice) of those (El-Yaniv & Wiener, JMLR 2010; Geifman et a
 Equal scores are in no order: the expectation over all orders is taken, so no result depends on the order of the rows.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +28,9 @@ RESAMPLES: Final = 2_000
 
 STEPS: Final = 256
 """Answers are put together into at most so many steps of score for the intervals; point estimates use them all."""
+
+_CROWDED: Final = 0.2
+"""Share of filled cells from which a product of full matrices is the faster one."""
 
 ENOUGH: Final = 5
 """Failures, and successes, below which an AUROC gets no interval."""
@@ -85,12 +90,13 @@ def aurc(size: Reals, risk: Reals) -> Any:
         0.25
     """
     after = np.cumsum(size, axis=-1)
-    before = after - size
     mean = np.divide(risk, size, out=np.zeros_like(risk), where=size > 0)
-    lead = np.cumsum(risk, axis=-1) - risk - before * mean  # how far the risk so far is off a step of equal risks
+    lead = np.cumsum(risk, axis=-1)  # how far the risk so far is off a step of equal risks
+    lead -= risk
+    lead -= (after - size) * mean
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, int(after.max(initial=0)) + 1))])
-    spread = harmonic[after.astype(np.intp)] - harmonic[before.astype(np.intp)]
-    total = (size * mean + lead * spread).sum(axis=-1)
+    spread = np.diff(harmonic[after.astype(np.intp, copy=False)], axis=-1, prepend=0.0)
+    total = risk.sum(axis=-1) + np.einsum("...k,...k->...", lead, spread)
     return np.divide(total, after[..., -1], out=np.full(total.shape, np.nan), where=after[..., -1] > 0)
 
 
@@ -146,14 +152,14 @@ def intervals(score: Reals, risk: Reals, failed: npt.NDArray[np.bool_], groups: 
     nothing = (np.nan, np.nan)
     if len(names) < 2:
         return Bounds(nothing, nothing, nothing)
-    random = np.random.Generator(np.random.PCG64(BOOTSTRAP_SEED))
-    weights = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES).astype(np.float64)
-    found, best = _resampled(score, risk, failed, subject, weights), _resampled(risk, risk, failed, subject, weights)
-    areas, optimal = aurc(found[0], found[1]), aurc(best[0], best[1])
+    one = np.ones(len(subject), dtype=np.intp)
+    size, total, lost = _resampled(score, (one, risk, failed), subject, subjects=len(names))
+    best_size, best_total = _resampled(risk, (one, risk), subject, subjects=len(names))
+    areas, optimal = aurc(size, total), aurc(best_size, best_total)
     return Bounds(
         _interval(areas),
         _interval(areas - optimal),
-        _interval(auroc(found[0], found[2])) if _enough(failed, subject) and _enough(~failed, subject) else nothing,
+        _interval(auroc(size, lost)) if _enough(failed, subject) and _enough(~failed, subject) else nothing,
     )
 
 
@@ -162,15 +168,32 @@ def _enough(chosen: npt.NDArray[np.bool_], subject: npt.NDArray[np.intp]) -> boo
 
 
 def _resampled(
-    score: Reals, risk: Reals, failed: npt.NDArray[np.bool_], subject: npt.NDArray[np.intp], weights: Reals
-) -> list[Reals]:
-    """Size, risk and failures per step of score in each resample, (resamples, steps) each."""
+    score: Reals, values: Sequence[npt.NDArray[Any]], subject: npt.NDArray[np.intp], *, subjects: int
+) -> Iterator[npt.NDArray[Any]]:
+    """Sums of each of the values per step of score in each resample, (resamples, steps) each; whole numbers as such."""
+    from scipy.sparse import csr_array
+
     _, rank = np.unique(score, return_inverse=True)
     step = rank * min(STEPS, rank.max() + 1) // (rank.max() + 1)
-    cell = subject * STEPS + step
-    shape = (weights.shape[1], STEPS)
-    tables = (np.bincount(cell, weights=w, minlength=shape[0] * STEPS) for w in (None, risk, failed))
-    return [weights @ table.reshape(shape).astype(np.float64) for table in tables]
+    order = np.argsort(step, kind="stable")
+    start, places = np.searchsorted(step[order], np.arange(STEPS + 1)), subject[order]
+    # Nobody can be drawn more often than there are subjects: what a step's count can come to.
+    counted = "uint16" if int(np.diff(start).max()) * subjects < 2**16 else "uint32"
+    crowded = len(subject) > _CROWDED * STEPS * subjects
+    for value in values:
+        kind = counted if value.dtype.kind in "bi" and not crowded else "float64"
+        # A subject's answers are in few of the steps: most of this matrix is empty, unless it has very many.
+        table: Any = csr_array((value[order].astype(kind), places, start), shape=(STEPS, subjects))
+        sums = (table.toarray() if crowded else table) @ _drawn(subjects, RESAMPLES, kind)
+        yield np.ascontiguousarray(sums.T)
+
+
+@lru_cache(maxsize=4)
+def _drawn(subjects: int, resamples: int, kind: str) -> npt.NDArray[Any]:
+    """How often each subject is in each resample, (subjects, resamples)."""
+    random = np.random.Generator(np.random.PCG64(BOOTSTRAP_SEED))
+    drawn = random.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
+    return np.ascontiguousarray(drawn.T, dtype=kind)
 
 
 def _interval(replicates: Reals) -> tuple[float, float]:

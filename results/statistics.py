@@ -101,13 +101,22 @@ class Resamples:
         for start in range(0, sums.shape[1], _CHUNK):
             part = slice(start, min(start + _CHUNK, sums.shape[1]))
             # Most statistics are over the same cases: each distinct column of counts is summed once.
-            distinct, place = np.unique(counts[:, part], axis=1, return_inverse=True)
+            first, place = _equal_columns(counts[:, part])
+            distinct = counts[:, part][:, first]
             rows = [_means(weights, sums[:, part], distinct, place) for weights in self._reals()]
             yield part, np.concatenate(rows)
 
 
-def _means(weights: Reals, sums: Reals, distinct: Reals, place: npt.NDArray[np.intp]) -> Reals:
-    total, size = weights @ sums, (weights @ distinct)[:, place.ravel()]
+def _equal_columns(counts: Reals) -> tuple[list[int], list[int]]:
+    """The first of every set of equal columns, and to which set each column belongs."""
+    known: dict[bytes, int] = {}
+    place = [known.setdefault(column.tobytes(), len(known)) for column in counts.T]
+    return [place.index(number) for number in range(len(known))], place
+
+
+def _means(weights: Reals, sums: Reals, distinct: Reals, place: list[int]) -> Reals:
+    total, size = weights @ sums, weights @ distinct
+    size = size if size.shape[1] == 1 else size[:, place]
     means: Reals = np.divide(total, size, out=np.full(total.shape, np.nan), where=size > 0)
     return means
 

@@ -84,18 +84,25 @@ class Store:
         frames = [to_frame(table) for table in self.tables(columns)]
         return resolve(pd.concat(frames, ignore_index=True), source=self.records)
 
-    def tables(self, columns: Iterable[str] | None = None, *, words: Iterable[str] = ()) -> Iterator[Any]:
+    def tables(
+        self,
+        columns: Iterable[str] | None = None,
+        *,
+        words: Iterable[str] = (),
+        parts: Sequence[Path] | None = None,
+    ) -> Iterator[Any]:
         """The parts as Arrow tables, one after the other, for work that need not hold them all; at least one (empty).
 
         Args:
             columns: names of `record.COLUMNS`; all when None.
             words: columns to be read as dictionaries of their distinct words.
+            parts: some of `parts()`; all when None.
 
         Raises:
             ValueError: a column is unknown, a part is damaged or foreign.
         """
         wanted = None if columns is None else _in_schema_order({"key", "label", *columns})
-        parts = self.parts()
+        parts = self.parts() if parts is None else parts
         if not parts:
             empty = SCHEMA.empty_table()
             yield empty if wanted is None else empty.select(wanted)

@@ -59,9 +59,10 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
     import pandas as pd
 
     passes = paired(rows)
-    passes = passes[(passes["kind"] == "grid") & (passes["severity"] > 0)]
+    compared = (passes["kind"] == "grid") & (passes["severity"] > 0) & passes["equivariance_error"].notna()
+    passes = passes.loc[compared, ["key", *_BY, "case", "group", "shift_pixels", "equivariance_error", "delta"]]
     passes = passes.assign(error=passes["equivariance_error"], drop=-passes["delta"])
-    kept, dropped = common(passes[passes["error"].notna()], within=["perturbation", "severity", "label"])
+    kept, dropped = common(passes, within=["perturbation", "severity", "label"])
     cases = over_passes(kept, by=_BY, metrics=_METRICS)
     floors = rows[(rows["severity"] == 0) & (rows["grid"] == "model") & rows["equivariance_error"].notna()]
     floor = over_passes(floors.assign(error=floors["equivariance_error"]), by=["name", "label"], metrics=["error"])

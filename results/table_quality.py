@@ -8,15 +8,18 @@ Rows of a perturbation hold its severities and the clean images on its grid; row
 the clean ones on both grids.
 """
 
+import os
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
+from .grouped import codes
 from .pairs import paired
 from .scored import Scope, common, counts, ensemble_note, ledger, scopes
-from .selective import ENOUGH, aurc, auroc, by_score, curve, intervals
+from .selective import ENOUGH, Sorted, aurc, auroc, by_score, curve, intervals
 from .statistics import small_sample_warning
 from .table import Table, bounds, count_of, number
 
@@ -69,23 +72,18 @@ def quality(
 def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.DataFrame", list[str]]:
     import pandas as pd
 
-    answers = _answers(rows)
-    tally = counts(answers, by=_ROW)
-    answers = answers[answers["scored"]].assign(failure=lambda f: f["dice"] < FAILURE, risk=lambda f: 1 - f["dice"])
-    kept, dropped = common(answers, within=_SHARED)
-    summaries, curves = [], []
-    for (name, label, perturbation), mine in kept.groupby(_ROW, sort=True, observed=True):
-        head = {"model": name, "label": label, "perturbation": perturbation}
-        passes = {"passes": int(mine["passes"].iloc[0])}
-        row = tally.index.get_loc((name, label, perturbation))
-        total = {what: int(tally[what].to_numpy()[row]) for what in ("scored", "intended", "failed")}
-        for score in SCORES if passes["passes"] > 1 else SCORES[1:]:
-            defined = mine.dropna(subset=["dice", score]).sort_values("key", kind="stable")
-            left_out = {"undefined": len(mine) - len(defined)}
-            summaries.append(head | {"score": score} | passes | total | left_out | _summary(defined, score))
-            curves += [head | {"score": score} | point for point in _points(defined, score)]
+    summaries, curves, dropped, who = [], [], 0, set()
+    for answers in _answers(rows):
+        tally = counts(answers, by=_ROW)
+        answers = answers[answers["scored"]].assign(failure=lambda f: f["dice"] < FAILURE, risk=lambda f: 1 - f["dice"])
+        kept, lost = common(answers, within=_SHARED)
+        for found in _of_family(kept, tally):
+            summaries += [head | summary for head, summary, _ in found]
+            curves += [head | point for head, _, points in found for point in points]
+        dropped += lost
+        who |= set(kept["group"].unique())
     notes = ensemble_note(rows)
-    if warning := small_sample_warning(int(kept["group"].nunique())):
+    if warning := small_sample_warning(len(who)):
         notes.append(warning)
     if dropped:
         notes.append(f"Left out, since not every model has a score: {count_of(dropped, 'case')} of a condition.")
@@ -95,18 +93,42 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.Data
     return scope.in_front_of(_pooled_last(table)), scope.in_front_of(_pooled_last(points)), notes
 
 
-def _answers(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Answers by family, with the clean ones on its grid, and after them all answers once more, as one family."""
+def _answers(rows: "pd.DataFrame") -> Iterator["pd.DataFrame"]:
+    """Answers family by family, with the clean ones on its grid, and last all answers once more, as one family."""
     import pandas as pd
 
     kept = [name for name in _KEPT if name in rows.columns]
-    families, pooled = paired(rows)[kept], rows[kept]
-    # Joined by hand, so that the word of a row stays a number.
-    names = sorted({str(name) for name in families["perturbation"].unique()} | {POOLED})
-    kind = pd.CategoricalDtype(pd.Index(names, dtype=object))
-    every = pd.Categorical.from_codes(np.full(len(pooled), names.index(POOLED)), dtype=kind)
-    parts = [families.assign(perturbation=families["perturbation"].astype(kind)), pooled.assign(perturbation=every)]
-    return pd.concat(parts, ignore_index=True)
+    families = paired(rows)[kept]
+    for perturbation in sorted(families["perturbation"].unique()):
+        yield families[families["perturbation"] == perturbation]
+    yield rows[kept].assign(perturbation=pd.Categorical([POOLED]).repeat(len(rows)))
+
+
+_Found: TypeAlias = list[tuple[dict[str, Any], dict[str, Any], list[dict[str, float]]]]
+"""What tells a row from another, the row of `quality`, the points of `risk_coverage`."""
+
+
+def _of_family(kept: "pd.DataFrame", tally: "pd.DataFrame") -> Iterator[_Found]:
+    """The rows of every model and label under one perturbation; every processor works on a model of its own."""
+    places = kept.groupby(_ROW, sort=True, observed=True).indices
+    counted = {row: dict(zip(tally.columns, values, strict=True)) for row, *values in tally.itertuples()}
+
+    def of_model(row: Any) -> _Found:
+        return list(_of_model(row, kept.take(np.asarray(places[row])), counted[row]))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(of_model, places)
+
+
+def _of_model(row: Any, mine: "pd.DataFrame", tally: dict[str, int]) -> Iterator[Any]:
+    passes = int(mine["passes"].iloc[0])
+    for score in SCORES if passes > 1 else SCORES[1:]:
+        head = dict(zip(_HEAD, (*row, score), strict=True))
+        defined = mine.dropna(subset=["dice", score]).sort_values("key", kind="stable")
+        total = {what: int(tally[what]) for what in ("scored", "intended", "failed")}
+        answers = by_score(defined[score], defined["risk"], defined["failure"]) if len(defined) else None
+        summary = {"passes": passes} | total | {"undefined": len(mine) - len(defined)}
+        yield head, summary | _summary(defined, score, answers), list(_points(answers))
 
 
 _KEPT: Final = ("key", "name", "passes", "case", "group", "label", "perturbation", "severity", "grid", "state",
@@ -117,17 +139,17 @@ _COLUMNS: Final = ("passes", "scored", "intended", "failed", "undefined", "answe
                    "auroc", "auroc_low", "auroc_high", "reason")  # fmt: skip
 
 
-def _summary(answers: "pd.DataFrame", score: str) -> dict[str, Any]:
-    """What a row of `quality` says of some answers with defined Dice and score."""
+def _summary(answers: "pd.DataFrame", score: str, sorted_: Sorted | None) -> dict[str, Any]:
+    """What a row of `quality` says of some answers with defined Dice and score, given as they are and sorted."""
     failures = int(answers["failure"].sum())
     who = {"answers": len(answers), "cases": answers["case"].nunique(), "subjects": answers["group"].nunique()}
     found: dict[str, Any] = dict.fromkeys(_COLUMNS[9:-1], np.nan) | {"failures": failures}
-    if len(answers):
+    if sorted_ is not None:
         value, risk = (answers[column].to_numpy(dtype=np.float64) for column in (score, "risk"))
         failed = answers["failure"].to_numpy(dtype=bool)
-        sorted_, ideal = by_score(value, risk, failed), by_score(risk, risk, failed)
+        ideal = by_score(risk, risk, failed)
         area, optimal = float(aurc(sorted_.size, sorted_.risk)), float(aurc(ideal.size, ideal.risk))
-        limits = intervals(value, risk, failed, answers["group"].to_numpy(dtype=str))
+        limits = intervals(value, risk, failed, codes(answers, ["group"])[0])
         found |= {
             "risk_mean": float(risk.mean()),
             "aurc": area,
@@ -163,11 +185,10 @@ def _reason(answers: "pd.DataFrame", failures: int, *, auroc: float) -> str:
     return f"all {' and '.join(alone)} are of one subject: no interval of AUROC" if alone else ""
 
 
-def _points(answers: "pd.DataFrame", score: str) -> Iterator[dict[str, float]]:
-    if answers.empty:
+def _points(answers: Sorted | None) -> Iterator[dict[str, float]]:
+    if answers is None:
         return
-    sorted_ = by_score(answers[score], answers["risk"], answers["failure"])
-    for coverage, risk, threshold in zip(*curve(sorted_, points=POINTS), strict=True):
+    for coverage, risk, threshold in zip(*curve(answers, points=POINTS), strict=True):
         yield {"coverage": float(coverage), "risk": float(risk), "threshold": float(threshold)}
 
 

@@ -59,8 +59,10 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
     import pandas as pd
 
     passes = paired(rows)
-    kept, dropped = common(passes[passes["pair"]], within=_SHARED)
-    cases = with_pairs(over_passes(kept, by=CELL, metrics=["dice", "dice_clean", "delta"]))
+    values = ["dice", "dice_clean", "delta"]
+    kept, dropped = common(passes.loc[passes["pair"], ["key", *CELL, "case", "group", *values]], within=_SHARED)
+    cases = with_pairs(over_passes(kept, by=CELL, metrics=values))
+    del kept
     without_label = [column for column in CELL if column != "label"]
     table = pd.concat(
         [

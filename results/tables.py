@@ -71,12 +71,13 @@ def build(run_folder: str | Path) -> dict[str, Table]:
     run = compact(folder)
     info = read_run_info(folder)
     rows = _ledger(run)
+    clean = run.with_clean_metrics(rows)
     failures, strangers = run.failures, outside(run.frame, rows)
     del run  # the ledger has all that is shown of it
-    scores, timed = accuracy(rows), read_efficiency(folder)
+    scores, timed = accuracy(clean), read_efficiency(folder)
     tables = (
         scores,
-        accuracy_details(rows),
+        accuracy_details(clean),
         table1(scores, parameters=info.parameters),
         reproduction(rows, scores, published=published_accuracy(), shipped=records()),
         robustness_summary(rows, references=shipped()),
@@ -104,8 +105,9 @@ def reproduce(run_folder: str | Path) -> Table | str:
         FileNotFoundError: there is no such folder.
         ValueError: a file of the run is damaged; names it and the remedy.
     """
-    rows, published = _ledger(compact(Path(run_folder))), published_accuracy()
-    table = reproduction(rows, accuracy(rows), published=published, shipped=records())
+    run, published = compact(Path(run_folder)), published_accuracy()
+    rows = _ledger(run)
+    table = reproduction(rows, accuracy(run.with_clean_metrics(rows)), published=published, shipped=records())
     return why_nothing(rows, published) if table is None else table
 
 

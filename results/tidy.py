@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from .duplicates import resolve
 from .metrics import derive
-from .parts import to_frame
+from .parts import BATCH_ROWS, to_frame
 from .record import LIST_COLUMNS
 from .store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_ROWS: Final = 50_000
-"""Rows derived at once; small parts are put together up to about this many."""
 
 
 def tidy(run_folder: str | Path) -> "pd.DataFrame":
@@ -36,7 +33,7 @@ def batches(tables: Iterator[Any]) -> Iterator[Any]:
     waiting: list[Any] = []
     for table in tables:
         waiting.append(table)
-        if sum(len(part) for part in waiting) >= _ROWS:
+        if sum(len(part) for part in waiting) >= BATCH_ROWS:
             yield pa.concat_tables(waiting).unify_dictionaries()
             waiting = []
     if waiting:

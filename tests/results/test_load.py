@@ -30,7 +30,7 @@ def test_load_is_tidy_and_has_all_metrics(run_folder: Path) -> None:
 def test_metrics_are_derived_in_batches(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = results.load(run_folder)
     tidy = importlib.import_module("mednca_bench.results.tidy")
-    monkeypatch.setattr(tidy, "_ROWS", 1)
+    monkeypatch.setattr(tidy, "BATCH_ROWS", 1)
     pd.testing.assert_frame_equal(results.load(run_folder), whole)
 
 
