@@ -17,8 +17,10 @@ def reproduce(run_folder: Path, as_csv: bool) -> None:
     undecided. The table is written to RUN/tables/reproduction.* too.
     """
     from ..results import tables
+    from ..results.run_info import require_run
     from .progress import say
 
+    require_run(run_folder)
     table = tables.reproduce(run_folder)
     if isinstance(table, str):
         say(f"{run_folder}: {table}")

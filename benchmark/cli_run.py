@@ -89,6 +89,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 
     models = _known_models(given["models"]) or Request.models
     weights = _weights(given["weights"])
+    _fitting(found, given, weights=bool(weights))
     _known_recipe(given["recipe"], () if weights else models)
     request = Request(
         suite=found,
@@ -167,6 +168,9 @@ def train(model: str, seed: int, threads: int, minutes: float | None, out: Path 
 @click.argument("run_folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def report(run_folder: Path) -> None:
     """Write tables, plots and report.html of a run folder again, from its records."""
+    from ..results.run_info import require_run
+
+    require_run(run_folder)
     show_results(run_folder)
 
 
@@ -225,6 +229,16 @@ def _known_timing(suite: Suite, profile: str, sides: tuple[int, ...], engines: t
     from .other_engines import known_engine
 
     return tuple(dict.fromkeys(map(known_engine, engines)))
+
+
+def _fitting(suite: Suite, given: dict[str, Any], *, weights: bool) -> None:
+    """Refuse options that would be passed over."""
+    if weights and given["models"]:
+        raise UsageProblem("--weights says which model it is; leave out --model to score them, or --weights to train")
+    if weights and given["labels"] != "merged":
+        raise UsageProblem("--outputs is decided in training; leave it away, these weights have their own")
+    if given["perturbations"] and not suite.perturbations:
+        raise UsageProblem(f"suite {suite.name} has no perturbations; leave --perturbation away, or --suite robustness")
 
 
 def _known_perturbations(names: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from .errors import UsageProblem
 from .progress import say
 
 
@@ -28,12 +29,15 @@ def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **g
     """Train over several seeds on the prostate phantom and tell which runs survive; stopped, it goes on from there."""
     import torch
 
+    from .. import models
     from ..results import survival
     from .cli_run import _known_models, _known_recipe
     from .progress import progress
     from .stability import Experiment, survives
 
     _known_models((model,))
+    if not models.build(model).stochastic:
+        raise UsageProblem(f"{model} has no state to survive; --model takes a cellular automaton: med-nca, med-nca-16")
     names = tuple(dict.fromkeys(recipes)) or ("paper-prostate", "stable")
     for name in names:
         _known_recipe(name, (model,))

@@ -63,6 +63,8 @@ def read_volume(path: Path) -> Volume:
     from nibabel.spatialimages import HeaderDataError
 
     if not path.is_file():
+        if path.is_dir():
+            raise DataProblem(path, "is a folder", "name the files in it, e.g. FOLDER/*.nii.gz")
         raise DataProblem(path, "no such file", RESTORE)
     if path.suffix.casefold() == ".png":
         from .png import read_png

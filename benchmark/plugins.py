@@ -41,7 +41,8 @@ def _load_file(file: Path) -> None:
         return
     spec = importlib.util.spec_from_file_location(name, file)
     if not file.is_file() or spec is None or spec.loader is None:
-        raise BenchError(f"{file}: no such plug-in file; --plugin needs a Python file")
+        what = "not a Python file" if file.exists() else "no such plug-in file"
+        raise BenchError(f"{file}: {what}; --plugin needs the path of a .py file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

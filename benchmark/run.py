@@ -72,8 +72,9 @@ def check_unseen(contestants: Sequence[Contestant], cases: Sequence[PlannedCase]
     """Whether a model is scored on cases it was trained on; refused unless allowed."""
     seen = [(c.model, case.files.id) for c in contestants for case in cases if case.sha256 in c.train_cases]
     if seen and not allow:
+        more = f" and {len(seen) - 1} more" if len(seen) > 1 else ""
         raise UsageProblem(
-            f"model {seen[0][0]} was trained on {seen[0][1]} and {len(seen) - 1} more of the cases to score; "
+            f"model {seen[0][0]} was trained on {seen[0][1]}{more} of the cases to score; "
             "choose another --split, or --allow-train-cases to score them all the same"
         )
     return bool(seen)

@@ -40,6 +40,16 @@ class RunInfo:
         return ((PHANTOM,) if phantom else ()) + ((TRAINING_CASES,) if self.scored_train_cases else ())
 
 
+def require_run(folder: Path) -> None:
+    """Refuse a folder that holds nothing of a run.
+
+    Raises:
+        ValueError: there are neither provenance nor records nor timings in it.
+    """
+    if not any((folder / name).exists() for name in ("run.json", "records", "efficiency", "stability")):
+        raise ValueError(f"{folder}: holds nothing of a run; name a folder that `mednca-bench run` wrote")
+
+
 def read_run_info(folder: Path) -> RunInfo:
     """Read RUN/run.json; a missing file or key gives the defaults.
 

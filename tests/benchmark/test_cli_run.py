@@ -102,11 +102,29 @@ def test_weights_are_files_or_the_word_train(asked, typed, tmp_path):
     (tmp_path / "w.safetensors").touch()
     assert asked("--weights", "train").weights == ()
     given = ("--weights", "w.safetensors", "--weights", "w.safetensors")
-    assert asked(*given).weights == (Path("w.safetensors"),)
+    assert asked(*given, model="").weights == (Path("w.safetensors"),)
     both = typed("run", "--suite", "accuracy", "--weights", "train", "--weights", "w.safetensors")
     assert "--weights train and --weights PATH do not go together" in error(both, code=2)
     missing = typed("run", "--suite", "accuracy", "--weights", "missing.safetensors")
     assert "--weights missing.safetensors: no such file" in error(missing, code=2)
+
+
+@pytest.mark.parametrize(
+    ("suite", "options", "hint"),
+    [
+        ("accuracy", ("--weights", "w.safetensors"), "--weights says which model it is"),
+        ("efficiency", ("--perturbation", "noise"), "has no perturbations"),
+    ],
+)
+def test_options_that_would_be_passed_over_are_refused(typed, tmp_path, suite, options, hint):
+    (tmp_path / "w.safetensors").touch()
+    assert hint in error(typed("run", "--suite", suite, *options), code=2)
+
+
+def test_the_outputs_of_trained_weights_are_their_own(typed, tmp_path):
+    (tmp_path / "w.safetensors").touch()
+    said = typed("run", "--suite", "accuracy", "--weights", "w.safetensors", "--outputs", "classes", model="")
+    assert "these weights have their own" in error(said, code=2)
 
 
 def test_weights_need_no_recipe_for_the_default_models(asked, tmp_path):
@@ -147,6 +165,8 @@ def test_what_is_not_there_is_one_line_and_exit_code_1(typed, tmp_path, options,
     (tmp_path / "text.safetensors").write_text("no weights")
     if "plugin" in options:
         options = options | {"model": "unet-small", "recipe": "quick"}
+    if "weights" in options:
+        options = options | {"model": ""}
     assert hint in error(typed("run", **{"suite": "accuracy"} | options), code=1)
 
 

@@ -60,11 +60,14 @@ def test_a_file_may_be_called_anything(written):
     assert "odd" in perturbations.names()
 
 
-@pytest.mark.parametrize("name", ["missing.py", "folder", "plugin.txt"])
-def test_what_is_no_python_file_is_named(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("missing.py", "no such plug-in file"), ("folder", "not a Python file"), ("plugin.txt", "not a Python file")],
+)
+def test_what_is_no_python_file_is_named(tmp_path, name, what):
     (tmp_path / "folder").mkdir()
     (tmp_path / "plugin.txt").write_text("")
-    with pytest.raises(BenchError, match=f"{name}: no such plug-in file; --plugin needs a Python file"):
+    with pytest.raises(BenchError, match=rf"{name}: {what}; --plugin needs the path of a \.py file"):
         load_plugins([tmp_path / name])
 
 
