@@ -176,11 +176,12 @@ def report(run_folder: Path) -> None:
 
 def show_results(folder: Path) -> None:
     """Write a run folder's tables, plots and report and print the headline tables."""
-    from ..results import plots, report, tables
+    from ..results import leftovers, plots, report, tables
     from ..results.run_info import read_run_info
 
     built = tables.build(folder)
     written = [*tables.write(folder, tables=built), *plots.write(folder, tables=built)]
+    leftovers.clear(folder, written=written)
     page = report.write(folder, tables=built)
     quality = ("quality",) if read_run_info(folder).suite.startswith("quality") else ()
     for name in (

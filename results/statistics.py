@@ -32,6 +32,9 @@ LEVEL: Final = 0.95
 ENOUGH_SUBJECTS: Final = 50
 """Bootstrap intervals over fewer subjects are too narrow (docs/statistics.md); tables say so."""
 
+FEWEST_SIMULATED: Final = 9
+"""Of so many subjects on, coverage was simulated (`coverage_simulation`)."""
+
 _CHUNK: Final = 256
 """Statistics resampled at once: 10,000 x 256 float64 are 20 MB."""
 
@@ -181,14 +184,23 @@ def bootstrap_mean(
     return float(low[0]), float(high[0])
 
 
-def small_sample_warning(subjects: int) -> str | None:
-    """The sentence that goes under a table whose intervals rest on few subjects; None when there are enough."""
+def small_sample_warning(subjects: int, *, percentile: bool = False) -> str | None:
+    """The sentence that goes under a table whose intervals rest on few subjects; None when there are enough.
+
+    Args:
+        subjects: how many, the fewest of the table.
+        percentile: the intervals are quantiles of resamples, as those of ranks and areas are.
+    """
     if subjects >= ENOUGH_SUBJECTS:
         return None
     if subjects < 2:
         return f"No interval can be given: {subjects} subject."
+    start = f"Intervals rest on {subjects} subjects (fewer than {ENOUGH_SUBJECTS})"
+    if subjects < FEWEST_SIMULATED:
+        return f"{start}, fewer than the {FEWEST_SIMULATED} for which coverage was simulated: not to be relied on."
+    held = "89 to 94 %, but in 77 to 85 %" if percentile else "93 to 95 %, but in 82 to 86 %"
+    whose = "percentile ones of means" if percentile else "ones"
     return (
-        f"Intervals rest on {subjects} subjects (fewer than {ENOUGH_SUBJECTS}): of nominal 95 %, simulated ones of 9 "
-        "to 48 subjects held the truth in 93 to 95 %, but in 82 to 86 % where 3 % of subjects fail, which a small "
-        "sample may lack."
+        f"{start}: of nominal 95 %, simulated {whose} of {FEWEST_SIMULATED} to 48 subjects held the truth in {held} "
+        "where 3 % of subjects fail, which a small sample may lack."
     )

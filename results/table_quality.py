@@ -83,7 +83,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.Data
         dropped += lost
         who |= set(kept["group"].unique())
     notes = ensemble_note(rows)
-    if warning := small_sample_warning(len(who)):
+    if warning := small_sample_warning(len(who), percentile=True):
         notes.append(warning)
     if dropped:
         notes.append(f"Left out, since not every model has a score: {count_of(dropped, 'case')} of a condition.")
