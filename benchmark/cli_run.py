@@ -238,8 +238,8 @@ def _fitting(suite: Suite, given: dict[str, Any], *, weights: bool) -> None:
         raise UsageProblem("--weights says which model it is; leave out --model to score them, or --weights to train")
     if weights and given["labels"] != "merged":
         raise UsageProblem("--outputs is decided in training; leave it away, these weights have their own")
-    if given["perturbations"] and not suite.perturbations:
-        raise UsageProblem(f"suite {suite.name} has no perturbations; leave --perturbation away, or --suite robustness")
+    if given["perturbations"] and not suite.clean:
+        raise UsageProblem(f"suite {suite.name} scores nothing; leave --perturbation away, or --suite robustness")
 
 
 def _known_perturbations(names: tuple[str, ...]) -> None:

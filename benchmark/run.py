@@ -215,6 +215,8 @@ def announce(task: Task, part: str) -> None:
         say(f"PHANTOM DATA: {why}; its scores say nothing about MRI.")
     used = task.split.used(task.ids)
     say(f"{task.name} in {task.root}: {', '.join(f'{name} {count}' for name, count in used.items())}; scoring {part}")
+    if part == "test" and not task.phantom:
+        say("test is the part to score once, when nothing will be changed any more; decide on --split val")
     unassigned = task.split.unassigned(task.ids)
     if unassigned:
         say(

@@ -113,7 +113,7 @@ def test_weights_are_files_or_the_word_train(asked, typed, tmp_path):
     ("suite", "options", "hint"),
     [
         ("accuracy", ("--weights", "w.safetensors"), "--weights says which model it is"),
-        ("efficiency", ("--perturbation", "noise"), "has no perturbations"),
+        ("efficiency", ("--perturbation", "noise"), "scores nothing"),
     ],
 )
 def test_options_that_would_be_passed_over_are_refused(typed, tmp_path, suite, options, hint):
