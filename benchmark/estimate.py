@@ -35,7 +35,7 @@ def describe_plan(request: Request) -> str:
     chosen = conditions(request.suite, only=request.perturbations, draws=request.draws)
     torch.set_num_threads(request.threads)
     ready = [contestant(path) for path in request.weights]
-    wanted = [(training, existing(training)) for training in trainings(request, task)]
+    wanted = [(training, existing(training)) for training in (trainings(request, task) if chosen else [])]
     ready += [found for _, found in wanted if found is not None]
     plan = plan_units(request, task, cases, ready, chosen)
     done = Store(folder).keys()
@@ -60,6 +60,8 @@ def describe_plan(request: Request) -> str:
             training_costs.append(train_cost)
             note = f"to be trained first, {_clock(train_cost)}"
             lines.append(_line(training.recipe.model, count, count, note, cost))
+    if request.suite.efficiency:
+        lines.append("  models are timed besides, which this estimate leaves out")
     total = scoring + max(*training_costs, sum(training_costs) / request.jobs)  # trained beside each other
     lines.append(f"about {_clock(total)} in all on this machine, {request.jobs} at a time, into {folder}")
     return "\n".join(lines)

@@ -79,3 +79,8 @@ def test_the_first_call_is_not_timed():
 
 def test_a_suite_without_conditions_has_no_units(request_of):
     assert "3 cases x 0 conditions: none" in describe_plan(request_of(suite="efficiency"))
+
+
+def test_a_suite_that_scores_nothing_trains_nothing_and_says_what_is_left_out(request_of):
+    text = describe_plan(request_of(suite="efficiency"))
+    assert "0 conditions: none" in text and "trained" not in text and "models are timed besides" in text

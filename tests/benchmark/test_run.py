@@ -161,7 +161,7 @@ def test_training_cases_are_recognised_by_their_data_in_weights_from_anywhere(re
     seen = run_module.planned_cases(request, task)[1]
     path = contestant(train_cases=[seen.sha256]).path
     with pytest.raises(
-        UsageProblem, match=rf"model threshold was trained on {seen.files.id} and 0 more .*--allow-train-cases"
+        UsageProblem, match=rf"model threshold was trained on {seen.files.id} of the cases .*--allow-train-cases"
     ):
         run(replace(request, weights=(path,)))
     outcome = run(replace(request, weights=(path,), allow_train_cases=True))

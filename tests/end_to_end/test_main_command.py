@@ -76,7 +76,7 @@ def test_every_intended_unit_is_scored(home, done):
 def test_the_machine_code_and_command_are_recorded(home, done, command):
     found = json.loads((home.folder / "main/run.json").read_text())
     assert found["command"] == "mednca-bench " + " ".join(command)
-    assert found["cases_on_disk"]["train"] == "24 of 24" and len(found["cases"]) == 1
+    assert found["cases_on_disk"]["train"] == "36 of 36" and len(found["cases"]) == 1
     assert {model["model"]: model["parameters"] for model in found["models"]}["med-nca-16"] == 25_920
     assert (
         found["versions"] and found["machine"] and found["seeds"] == {"train": [0], "draws": 1, "fire": 1, "passes": 1}
