@@ -200,4 +200,7 @@ def test_reproduce_as_typed(typed, tmp_path, monkeypatch):
     assert code == 0 and out == (tmp_path / "r/tables/reproduction.csv").read_text()
     (tmp_path / "empty").mkdir()
     code, out, err = typed("reproduce", "empty")
+    assert (code, out) == (1, "") and "empty: holds nothing of a run" in err
+    (tmp_path / "empty/records").mkdir()
+    code, out, err = typed("reproduce", "empty")
     assert (code, out) == (0, "") and "nothing was scored on clean images yet" in err
