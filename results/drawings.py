@@ -1,7 +1,7 @@
 """Which figures a run has: what each is drawn from, what it shows in words, and what it says to who cannot see it."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ from .plot_cases import read_cases, worst_median_best
 from .plot_examples import Examples, example_slices, read_examples
 from .run_info import RunInfo
 from .scored import SCOPE, Scope
-from .style import looks, plain
+from .style import Look, looks, plain
 from .table import Table
 
 if TYPE_CHECKING:
@@ -53,9 +53,8 @@ def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterat
         ValueError: RUN/examples.npz is damaged; names it and the remedy.
     """
     examples = read_examples(folder)
-    models = {model for table in tables.values() if "model" in table.frame for model in table.frame["model"]}
-    names = _names(models.union(examples.models if examples else ()))
-    run = Run(tables, info, names, looks(names.values()))
+    names = _names(_models(tables.values()).union(examples.models if examples else ()))
+    run = Run(tables, info, names, _looks(names, tables))
     for kind in KINDS:
         for scope, rows, name in _parts(tables, kind):
             try:
@@ -65,6 +64,16 @@ def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterat
                 continue
             yield Drawing(name, kind.what, kind.caption, _alt(kind, rows), kind.table, scope, figure)
     yield from _example_drawings(folder, examples, run)
+
+
+def _looks(names: Mapping[str, str], tables: Mapping[str, Table]) -> dict[str, Look]:
+    """A look for each name; a model of the examples alone is no rival of its ensemble, and may look like it."""
+    drawn = _models(tables[kind.table] for kind in KINDS if kind.table in tables)
+    return looks(names.values()) | looks(names[model] for model in drawn)
+
+
+def _models(tables: Iterable[Table]) -> set[str]:
+    return {str(model) for table in tables if "model" in table.frame for model in table.frame["model"]}
 
 
 def _names(models: Collection[str]) -> dict[str, str]:

@@ -58,7 +58,7 @@ def main(folder: Path, words: Sequence[str] | None = None) -> int:
         "rows": rows,
     }
     given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    _say(f"{len(rows)} rows in {given.out}; mednca-bench import-device RUN {given.out}")
+    _say(f"{len(rows)} row{'s' * (len(rows) != 1)} in {given.out}; mednca-bench import-device RUN {given.out}")
     return 1 if wrong else 0
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import mednca_bench
-from mednca_bench.results import plot_cost, plot_curves, plots, style, tables
+from mednca_bench.results import drawings, plot_cost, plot_curves, plots, style, tables
 from mednca_bench.results.atomic import write_text
 from mednca_bench.results.plot_cases import read_cases
 from mednca_bench.results.plot_cost import dice_against_cost
@@ -163,6 +163,14 @@ def test_an_ensemble_alone_looks_like_its_model_and_beside_it_does_not() -> None
     assert style.looks(["unet-small", "med-nca ×10"])["med-nca ×10"] == model
     both = style.looks(["med-nca ×10", "med-nca"])
     assert both["med-nca"] == model != both["med-nca ×10"]
+
+
+def test_a_model_that_only_the_examples_have_takes_no_look_from_its_ensemble() -> None:
+    names = {name: name for name in ("med-nca", "med-nca ×10", "unet-small")}
+    frame = pd.DataFrame({"model": ["med-nca ×10", "unet-small"]})
+    found = drawings._looks(names, {"risk_coverage": Table("risk_coverage", "", frame, frame)})
+    assert found["med-nca ×10"] == found["med-nca"] == style.looks(["med-nca"])["med-nca"]
+    assert found["unet-small"] != found["med-nca ×10"]
 
 
 def test_looks_are_distinct_and_those_of_known_models_fixed() -> None:
