@@ -46,19 +46,20 @@ def ladder(
 
     The rows lie in DIR/efficiency/ladder; tables and plots of DIR are written again.
     """
-    from .cli_run import _known_models, _load_plugins, show_results
+    from .cli_checks import known_models, plugins_given
+    from .cli_run import show_results
     from .ladder import CAPS_MB, measure_ladder
     from .recipe import recipe_for
     from .timing import TimingRequest
     from .trained import contestant
 
-    _load_plugins(plugins)
+    plugins_given(plugins)
     wanted: list[dict[str, Any]] = [
         {"model": found.model, "weights": found.path, "label": f"{found.model}-{found.recipe}-s{found.train_seed}"}
         for found in map(contestant, weights)
     ] or [
         {"model": model, "options": dict(found.options), "label": f"{model}-{found.name}"}
-        for model in _known_models(models) or ("med-nca", "unet-small")
+        for model in known_models(models) or ("med-nca", "unet-small")
         for found in [recipe_for(recipe, model)]
     ]
     chosen = tuple(sorted(set(caps))) or CAPS_MB

@@ -45,16 +45,16 @@ def _options(part: str) -> Callable[[Command], Command]:
 
 
 def _request(given: dict[str, Any], **more: Any) -> Request:
-    from .cli_run import _known_models, _known_perturbations, _load_plugins
+    from .cli_checks import known_models, known_perturbations, plugins_given
     from .request import Request
     from .suite import find_suite
 
-    plugins = _load_plugins(given["plugins"])
-    _known_perturbations(given["perturbations"])
+    plugins = plugins_given(given["plugins"])
+    known_perturbations(given["perturbations"])
     names = ("task", "data", "channel", "recipe", "perturbations", "part")
     return Request(
         suite=find_suite(given["suite"]),
-        models=_known_models((given["model"],)),
+        models=known_models((given["model"],)),
         plugins=plugins,
         **{name: given[name] for name in names},
         **more,

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from .cli_checks import (
+    check_options,
+    known_models,
+    known_perturbations,
+    known_recipe,
+    known_timing,
+    plugins_given,
+    weights_given,
+)
 from .cli_own import own_data_options, settle
-from .errors import UsageProblem, unknown_name
 from .progress import say
-
-if TYPE_CHECKING:
-    from .suite import Suite
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -82,15 +87,15 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 
     given = settle(given)
     found = find_suite(suite)
-    engines = _known_timing(found, given["profile"], given["sides"], given["engines"])
-    plugins = _load_plugins(given["plugins"])
-    _known_perturbations(given["perturbations"])
+    engines = known_timing(found, given["profile"], given["sides"], given["engines"])
+    plugins = plugins_given(given["plugins"])
+    known_perturbations(given["perturbations"])
     from .request import Request
 
-    models = _known_models(given["models"]) or Request.models
-    weights = _weights(given["weights"])
-    _fitting(found, given, weights=bool(weights))
-    _known_recipe(given["recipe"], () if weights else models)
+    models = known_models(given["models"]) or Request.models
+    weights = weights_given(given["weights"])
+    check_options(found, given, weights=bool(weights))
+    known_recipe(given["recipe"], () if weights else models)
     request = Request(
         suite=found,
         models=models,
@@ -135,9 +140,9 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 def train(model: str, seed: int, threads: int, minutes: float | None, out: Path | None, **given: Any) -> None:
     """Train one model on the train part of a task; killed and run again, it goes on from its last checkpoint."""
     given = settle(given)
-    _load_plugins(given["plugins"])
-    _known_models((model,))
-    _known_recipe(given["recipe"], (model,))
+    plugins_given(given["plugins"])
+    known_models((model,))
+    known_recipe(given["recipe"], (model,))
     from dataclasses import replace
 
     import torch
@@ -191,71 +196,3 @@ def show_results(folder: Path) -> None:
         if path in written:
             click.echo(path.read_text(encoding="utf-8"))
     say(f"{len(written)} files of tables and plots in {folder}; to read: {page}")
-
-
-def _load_plugins(files: tuple[Path, ...]) -> tuple[Path, ...]:
-    from .plugins import load_plugins
-
-    load_plugins(files)
-    return files
-
-
-def _known_models(names: tuple[str, ...]) -> tuple[str, ...]:
-    from .. import models
-
-    for name in names:
-        if name not in models.names():
-            raise unknown_name("model", name, models.names())
-    return tuple(dict.fromkeys(names))
-
-
-def _known_recipe(name: str, models: tuple[str, ...]) -> None:
-    from .recipe import recipe_for
-
-    for model in models:
-        recipe_for(name, model)
-
-
-def _known_timing(suite: Suite, profile: str, sides: tuple[int, ...], engines: tuple[str, ...]) -> tuple[str, ...]:
-    """The engines to time, each once."""
-    from .timing_profile import find_profile
-
-    found = find_profile(profile)
-    if not suite.sweep and (found.name != "quick" or sides or engines):
-        raise UsageProblem(
-            f"--profile, --side and --engine belong to suite efficiency-v2; {suite.name} times as models are used"
-        )
-    if not engines:
-        return ("pytorch",)
-    from .other_engines import known_engine
-
-    return tuple(dict.fromkeys(map(known_engine, engines)))
-
-
-def _fitting(suite: Suite, given: dict[str, Any], *, weights: bool) -> None:
-    """Refuse options that would be passed over."""
-    if weights and given["models"]:
-        raise UsageProblem("--weights says which model it is; leave out --model to score them, or --weights to train")
-    if weights and given["labels"] != "merged":
-        raise UsageProblem("--outputs is decided in training; leave it away, these weights have their own")
-    if given["perturbations"] and not suite.clean:
-        raise UsageProblem(f"suite {suite.name} scores nothing; leave --perturbation away, or --suite robustness")
-
-
-def _known_perturbations(names: tuple[str, ...]) -> None:
-    from .. import perturbations
-
-    for name in names:
-        if name not in perturbations.names():
-            raise unknown_name("perturbation", name, perturbations.names())
-
-
-def _weights(given: tuple[str, ...]) -> tuple[Path, ...]:
-    if "reference" in given:
-        raise UsageProblem("--weights reference: say which, `mednca-bench list weights` shows them; or use train")
-    words = tuple(word for word in dict.fromkeys(given) if word != "train")
-    if words and "train" in given:
-        raise UsageProblem("--weights train and --weights PATH do not go together; name files only, or train all")
-    from .shipped import weights_file
-
-    return tuple(weights_file(word) for word in words)

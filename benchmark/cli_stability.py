@@ -31,16 +31,16 @@ def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **g
 
     from .. import models
     from ..results import survival
-    from .cli_run import _known_models, _known_recipe
+    from .cli_checks import known_models, known_recipe
     from .progress import progress
     from .stability import Experiment, survives
 
-    _known_models((model,))
+    known_models((model,))
     if not models.build(model).stochastic:
         raise UsageProblem(f"{model} has no state to survive; --model takes a cellular automaton: med-nca, med-nca-16")
     names = tuple(dict.fromkeys(recipes)) or ("paper-prostate", "stable")
     for name in names:
-        _known_recipe(name, (model,))
+        known_recipe(name, (model,))
     torch.set_num_threads(threads)
     experiment = Experiment(recipes=names, model=model, out=out, **given)
     with progress("survival", total=len(experiment.runs())) as meter:
