@@ -58,7 +58,7 @@ class CompactRun:
         frame: records sorted by (key, label): identity with `shift_pixels` for `parameters`, `state`, the metrics
             without raw ones and those of `CLEAN_ONLY`.
         clean: `key`, `label` and `CLEAN_ONLY` of the records of clean images, sorted like them.
-        intended: units in the same form, or None.
+        intended: units in the same form; None if there is no list of them or exactly these were scored.
         failures: as `Store.failures`, with keys as in `frame`.
     """
 
@@ -107,7 +107,7 @@ def _numbered(folder: Path, failures: list[dict[str, Any]]) -> CompactRun:
     pieces = _reduced(Store(folder), checks)
     units = folder / "units.parquet"
     intended: list[Columns] = []
-    if units.exists():
+    if units.exists() and not _all_scored(units, pieces, checks):
         words = [name for name in WORDS if name in UNIT_SCHEMA.names]
         for table in read_batches(units, columns=_IDENTITY, words=words):
             intended.append(columns_of(_with_numbers(table, checks), _IDENTITY, words=WORDS))
@@ -116,6 +116,20 @@ def _numbered(folder: Path, failures: list[dict[str, Any]]) -> CompactRun:
     _check(checks)
     failures = [entry | {"key": int(number)} for entry, number in zip(failures, failed[0], strict=True)]
     return _whole(pieces, intended, failures)
+
+
+def _all_scored(units: Path, pieces: Sequence[Piece], checks: list[tuple[Numbers, Numbers]]) -> bool:
+    """Whether the units are those of the records and no others, of one label: then only their keys need be read."""
+    labels = {word for every, _ in pieces for word in every["label"].distinct}
+    intended = []
+    for table in read_batches(units, columns=("key", "label"), words=("label",)):
+        labels.update(table.column("label").unique().to_pylist())
+        checks.append(key_numbers(table.column("key")))
+        intended.append(checks[-1][0])
+    if len(labels) > 1:
+        return False
+    scored = np.concatenate([every["key"] for every, _ in pieces])
+    return np.array_equal(np.sort(scored), np.sort(np.concatenate(intended)))
 
 
 def _reduced(store: Store, checks: list[tuple[Numbers, Numbers]]) -> list[Piece]:

@@ -59,7 +59,7 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
         ValueError: a file is damaged, or the runs have no answer in common; says what each holds.
     """
     folders = Path(first), Path(second)
-    one, two = (ledger(load(folder)) for folder in folders)
+    one, two = (ledger(load(folder, everything=True)) for folder in folders)
     both = one.merge(two, on=MATCH, suffixes=("_first", "_second"), validate="one_to_one")
     if both.empty:
         raise ValueError(f"no answer in common: {folders[0]} holds {_content(one)}; {folders[1]} holds {_content(two)}")

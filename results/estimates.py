@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .grouped import means
+from .grouped import Codes, groups, means, sums
 from .intervals import mean_intervals
 from .surface import Reals
+from .surface_metrics import ratio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,18 +58,21 @@ def summarise(
         `m_sd` (ddof 1; NaN for one case), `m_low`, `m_high` (NaN for one subject); for each plain column p:
         `p_mean`. All intervals share one set of resamples of the subjects in `cases`.
     """
-    import pandas as pd
-
-    grouped = cases.groupby(list(by), sort=True, observed=True)
-    defined = cases[cases[metrics[0]].notna()].groupby(list(by), observed=True)["group"]
-    table = pd.DataFrame({"cases": grouped[metrics[0]].count()})
-    table["subjects"] = defined.nunique().reindex(table.index, fill_value=0)
+    place, table = groups(cases, by)
+    subject, who = groups(cases, ["group"])
+    found: dict[str, Reals | Codes] = {}
     for metric in metrics:
-        table[f"{metric}_mean"], table[f"{metric}_sd"] = grouped[metric].mean(), grouped[metric].std(ddof=1)
-        table[f"{metric}_low"], table[f"{metric}_high"] = _bounds(*_by_subject(cases, by=by, metric=metric))
+        values = cases[metric].to_numpy(dtype=np.float64)
+        total, many = _by_subject(values, place, subject, shape=(len(table), len(who)))
+        if not found:
+            found = {"cases": many.sum(axis=1).astype(np.int64), "subjects": (many > 0).sum(axis=1)}
+        mean = ratio(total.sum(axis=1), many.sum(axis=1))
+        square, number = sums((values - mean[place]) ** 2, place, len(table))
+        found[f"{metric}_mean"], found[f"{metric}_sd"] = mean, np.sqrt(ratio(square, number - 1))
+        found[f"{metric}_low"], found[f"{metric}_high"] = mean_intervals(total.T, many.T)
     for column in plain:
-        table[f"{column}_mean"] = grouped[column].mean()
-    return table.reset_index()
+        found[f"{column}_mean"] = ratio(*sums(cases[column].to_numpy(dtype=np.float64), place, len(table)))
+    return table.assign(**found)
 
 
 def macro(
@@ -91,27 +95,25 @@ def macro(
     if cases["label"].nunique() < 2:
         return None
     per_case = over_labels(cases, by=by, metrics=[*metrics, *plain])
-    table = summarise(per_case, by=by, metrics=metrics, plain=plain).set_index(list(by))
+    table = summarise(per_case, by=by, metrics=metrics, plain=plain)
+    labelled, rows = groups(cases, [*by, "label"])
+    owner, _ = groups(rows, by)
+    subject, who = groups(cases, ["group"])
+    found: dict[str, Reals] = {}
     for metric in [*metrics, *plain]:
-        labels = cases.groupby([*by, "label"], sort=True, observed=True)[metric].mean()
-        table[f"{metric}_mean"] = labels.groupby(level=list(by)).mean()
-    for metric in metrics:
-        sums, counts = _by_subject(cases, by=[*by, "label"], metric=metric)
-        owners = table.index.get_indexer(sums.reset_index("label").index)
-        for place, row in enumerate(table.index):
-            mine = owners == place
-            low, high = _bounds(sums[mine], counts[mine], averaged=True)
-            table.loc[row, [f"{metric}_low", f"{metric}_high"]] = [low[0], high[0]]
-    return table.reset_index().assign(label=MACRO)
+        values = cases[metric].to_numpy(dtype=np.float64)
+        total, many = _by_subject(values, labelled, subject, shape=(len(rows), len(who)))
+        label_means = ratio(total.sum(axis=1), many.sum(axis=1))
+        found[f"{metric}_mean"] = ratio(*sums(label_means, owner, len(table)))
+        if metric in metrics:
+            mine = [owner == place for place in range(len(table))]
+            bounds = [mean_intervals(total[some].T, many[some].T, averaged=True) for some in mine]
+            low, high = np.array(bounds).reshape(-1, 2).T
+            found |= {f"{metric}_low": low, f"{metric}_high": high}
+    return table.assign(**found, label=MACRO)
 
 
-def _by_subject(cases: "pd.DataFrame", *, by: Sequence[str], metric: str) -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """Sum and number of each subject's defined cases: a row per `by`, a column per subject of `cases`."""
-    parts = cases.groupby([*by, "group"], sort=True, observed=True)[metric].agg(["sum", "count"])
-    return parts["sum"].unstack("group", fill_value=0), parts["count"].unstack("group", fill_value=0)
-
-
-def _bounds(sums: "pd.DataFrame", counts: "pd.DataFrame", *, averaged: bool = False) -> tuple[Reals, Reals]:
-    """Interval of every row, or of the mean of the rows; NaN for fewer than two subjects."""
-    total, size = (part.to_numpy(dtype=np.float64).T for part in (sums, counts))
-    return mean_intervals(total, size, averaged=averaged)
+def _by_subject(values: Reals, place: Codes, subject: Codes, *, shape: tuple[int, int]) -> tuple[Reals, Reals]:
+    """Sum and number of each subject's defined values in each group, (groups, subjects) each."""
+    total, many = sums(values, place * shape[1] + subject, shape[0] * shape[1])
+    return total.reshape(shape), many.reshape(shape)

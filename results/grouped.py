@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Codes: TypeAlias = npt.NDArray[np.int64]
+Reals: TypeAlias = npt.NDArray[np.float64]
 _LARGEST: Final = 2**62
 _SPARSE: Final = 8
 """Possible numbers per row up to which a table of all of them is made, which is faster than sorting."""
@@ -55,6 +56,27 @@ def _column(column: "pd.Series[Any]") -> tuple[Codes, int]:
     return number.astype(np.int64), len(distinct)
 
 
+def groups(frame: "pd.DataFrame", by: Sequence[str]) -> tuple[Codes, "pd.DataFrame"]:
+    """Number the groups of a frame by `by`, in their sort order.
+
+    Returns:
+        (rows,) the number of each row's group; and one row per group with the columns of `by`.
+    """
+    found, place = places(*codes(frame, by))
+    first = np.zeros(found.size, dtype=np.int64)
+    first[place[::-1]] = np.arange(place.size)[::-1]  # the first row is written last
+    return place, frame[list(by)].take(first).reset_index(drop=True)
+
+
+def sums(values: Reals, place: Codes, size: int) -> tuple[Reals, Reals]:
+    """Sum and number of the values in each of `size` groups, NaN left out; added up in the order of the rows."""
+    known = ~np.isnan(values)
+    if not known.all():
+        values, place = values[known], place[known]
+    total = np.bincount(place, weights=values, minlength=size)
+    return total.astype(np.float64), np.bincount(place, minlength=size).astype(np.float64)
+
+
 def means(
     frame: "pd.DataFrame", by: Sequence[str], metrics: Sequence[str], *, order: str | None = None
 ) -> "pd.DataFrame":
@@ -69,25 +91,16 @@ def means(
     Returns:
         One row per group, sorted by `by`: the columns of `by` and of `metrics`.
     """
-    number, _ = codes(frame, by)
-    rows = np.argsort(number, kind="stable")
-    ordered = number[rows]
-    first = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1)) if ordered.size else rows
-    if order is not None and first.size < ordered.size and not frame[order].is_monotonic_increasing:
-        rows = np.lexsort((_column(frame[order])[0], number))
-    table = frame[list(by)].take(rows[first]).reset_index(drop=True)
-    values = {name: frame[name].to_numpy(dtype=np.float64)[rows] for name in metrics}
-    if first.size < ordered.size:
-        values = {name: _segment_means(value, first) for name, value in values.items()}
-    return table.assign(**values)
-
-
-def _segment_means(values: npt.NDArray[np.float64], first: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    known = ~np.isnan(values)
-    sums = np.add.reduceat(np.where(known, values, 0.0), first)
-    sizes = np.add.reduceat(known.astype(np.int64), first)
-    found: npt.NDArray[np.float64] = np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
-    return found
+    place, table = groups(frame, by)
+    rows: Any = slice(None)
+    if order is not None and len(table) < len(frame) and not frame[order].is_monotonic_increasing:
+        rows = np.argsort(_column(frame[order])[0], kind="stable")
+    place = place[rows]
+    found = {}
+    for name in metrics:
+        total, many = sums(frame[name].to_numpy(dtype=np.float64)[rows], place, len(table))
+        found[name] = np.divide(total, many, out=np.full(total.shape, np.nan), where=many > 0)
+    return table.assign(**found)
 
 
 def distinct_per_group(frame: "pd.DataFrame", by: Sequence[str], name: str) -> tuple[Codes, Codes]:

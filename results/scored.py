@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from .estimates import MACRO
-from .grouped import distinct_per_group
+from .grouped import distinct_per_group, groups
 from .metrics import METRICS
 from .record import IDENTITY
 from .remembered import remembered
@@ -118,11 +118,11 @@ def common(rows: "pd.DataFrame", *, within: Sequence[str]) -> tuple["pd.DataFram
 
 def counts(rows: "pd.DataFrame", *, by: Sequence[str]) -> "pd.DataFrame":
     """Passes per `by`: intended, scored, failed; and by state: both_empty, missed, false_positive."""
-    flags = rows[[*by, "scored", "failed"]].assign(
-        intended=True, **{state: rows["state"] == state for state in ("both_empty", "missed", "false_positive")}
-    )
-    columns = ["scored", "intended", "failed", "both_empty", "missed", "false_positive"]
-    return flags.groupby(list(by), sort=True, observed=True)[columns].sum().astype(int)
+    place, table = groups(rows, by)
+    flags = {"scored": rows["scored"], "intended": np.ones(len(rows), dtype=np.bool_), "failed": rows["failed"]}
+    flags |= {state: rows["state"] == state for state in ("both_empty", "missed", "false_positive")}
+    each = {name: np.bincount(place[np.asarray(flag)], minlength=len(table)) for name, flag in flags.items()}
+    return table.assign(**each).set_index(list(by))
 
 
 def seeds(rows: "pd.DataFrame", *, by: Sequence[str]) -> "pd.DataFrame":

@@ -175,7 +175,7 @@ def _resampled(
 
     _, rank = np.unique(score, return_inverse=True)
     step = rank * min(STEPS, rank.max() + 1) // (rank.max() + 1)
-    order = np.argsort(step, kind="stable")
+    order = np.lexsort((values[1], subject, step))  # sums do not depend on the order of the answers
     start, places = np.searchsorted(step[order], np.arange(STEPS + 1)), subject[order]
     # Nobody can be drawn more often than there are subjects: what a step's count can come to.
     counted = "uint16" if int(np.diff(start).max()) * subjects < 2**16 else "uint32"

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ERRORS_SHOWN: Final = 10
+_COUNTED: Final = (
+    "Counted are answers: one case, label and condition with its seeds each; the passes of an ensemble make one answer."
+)
 
 
 def data(
@@ -48,7 +51,7 @@ def data(
         parts.append(scope.in_front_of(part))
     table = pd.concat(parts, ignore_index=True)
     strangers = outside(frame, rows) if strangers is None else strangers
-    notes = [*_data_notes(info or RunInfo()), *_outside(strangers), *_failure_notes(rows, failures)]
+    notes = [_COUNTED, *_data_notes(info or RunInfo()), *_outside(strangers), *_failure_notes(rows, failures)]
     return Table("data", "Data and exclusions", table, _shown(table), tuple(notes))
 
 
@@ -81,7 +84,7 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
         "label": "Label",
         "cases": "Cases",
         "subjects": "Subjects",
-        "intended": "Passes intended",
+        "intended": "Intended",
         "scored": "Scored",
         "failed": "Failed",
         "not_tried": "Not tried",

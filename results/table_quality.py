@@ -11,31 +11,24 @@ the clean ones on both grids.
 import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from .grouped import codes
 from .pairs import paired
+from .quality_rows import COLUMNS, FAILURE, SCORES, Answers, rows_of
 from .scored import Scope, common, counts, ensemble_note, ledger, scopes
-from .selective import ENOUGH, Sorted, aurc, auroc, by_score, curve, intervals
 from .statistics import small_sample_warning
 from .table import Table, bounds, count_of, number
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FAILURE: Final = 0.8
-"""Dice below which an answer failed."""
-
-SCORES: Final = ("nqm", "entropy")
 POOLED: Final = "all conditions"
-POINTS: Final = 200
-"""Points of a curve in `risk_coverage`, at most."""
-
 _TITLES: Final = {"nqm": "NQM", "entropy": "entropy"}
 _SHARED: Final = ["perturbation", "severity", "grid", "label"]
+_HEAD: Final = ("model", "label", "perturbation", "score")
 _ROW: Final = ["name", "label", "perturbation"]
 
 
@@ -75,8 +68,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.Data
     summaries, curves, dropped, who = [], [], 0, set()
     for answers in _answers(rows):
         tally = counts(answers, by=_ROW)
-        answers = answers[answers["scored"]].assign(failure=lambda f: f["dice"] < FAILURE, risk=lambda f: 1 - f["dice"])
-        kept, lost = common(answers, within=_SHARED)
+        kept, lost = common(answers[answers["scored"]], within=_SHARED)
         for found in _of_family(kept, tally):
             summaries += [head | summary for head, summary, _ in found]
             curves += [head | point for head, _, points in found for point in points]
@@ -89,7 +81,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.Data
         notes.append(f"Left out, since not every model has a score: {count_of(dropped, 'case')} of a condition.")
     empty = pd.DataFrame(columns=[*_HEAD, "coverage", "risk", "threshold"])
     points = pd.DataFrame(curves) if curves else empty
-    table = pd.DataFrame(summaries) if summaries else pd.DataFrame(columns=[*_HEAD, *_COLUMNS])
+    table = pd.DataFrame(summaries) if summaries else pd.DataFrame(columns=[*_HEAD, *COLUMNS])
     return scope.in_front_of(_pooled_last(table)), scope.in_front_of(_pooled_last(points)), notes
 
 
@@ -112,84 +104,26 @@ def _of_family(kept: "pd.DataFrame", tally: "pd.DataFrame") -> Iterator[_Found]:
     """The rows of every model and label under one perturbation; every processor works on a model of its own."""
     places = kept.groupby(_ROW, sort=True, observed=True).indices
     counted = {row: dict(zip(tally.columns, values, strict=True)) for row, *values in tally.itertuples()}
+    case, group = (codes(kept, [name])[0] for name in ("case", "group"))
+    values = {name: kept[name].to_numpy(dtype=np.float64) for name in ("dice", *SCORES) if name in kept}
+    passes = kept["passes"].to_numpy()
 
     def of_model(row: Any) -> _Found:
-        return list(_of_model(row, kept.take(np.asarray(places[row])), counted[row]))
+        at = places[row]
+        dice, *scores = (value[at] for value in values.values())
+        named = dict(zip([*values][1:], scores, strict=True))
+        mine = Answers(int(passes[at[0]]), dice, case[at], group[at], named)
+        return [
+            (dict(zip(_HEAD, (*row, score), strict=True)), summary, points)
+            for score, summary, points in rows_of(mine, counted[row])
+        ]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(of_model, places)
 
 
-def _of_model(row: Any, mine: "pd.DataFrame", tally: dict[str, int]) -> Iterator[Any]:
-    passes = int(mine["passes"].iloc[0])
-    for score in SCORES if passes > 1 else SCORES[1:]:
-        head = dict(zip(_HEAD, (*row, score), strict=True))
-        defined = mine.dropna(subset=["dice", score]).sort_values("key", kind="stable")
-        total = {what: int(tally[what]) for what in ("scored", "intended", "failed")}
-        answers = by_score(defined[score], defined["risk"], defined["failure"]) if len(defined) else None
-        summary = {"passes": passes} | total | {"undefined": len(mine) - len(defined)}
-        yield head, summary | _summary(defined, score, answers), list(_points(answers))
-
-
 _KEPT: Final = ("key", "name", "passes", "case", "group", "label", "perturbation", "severity", "grid", "state",
                 "scored", "failed", "dice", *SCORES)  # fmt: skip
-_HEAD: Final = ("model", "label", "perturbation", "score")
-_COLUMNS: Final = ("passes", "scored", "intended", "failed", "undefined", "answers", "cases", "subjects", "failures",
-                   "risk_mean", "aurc", "aurc_low", "aurc_high", "aurc_optimal", "excess", "excess_low", "excess_high",
-                   "auroc", "auroc_low", "auroc_high", "reason")  # fmt: skip
-
-
-def _summary(answers: "pd.DataFrame", score: str, sorted_: Sorted | None) -> dict[str, Any]:
-    """What a row of `quality` says of some answers with defined Dice and score, given as they are and sorted."""
-    failures = int(answers["failure"].sum())
-    who = {"answers": len(answers), "cases": answers["case"].nunique(), "subjects": answers["group"].nunique()}
-    found: dict[str, Any] = dict.fromkeys(_COLUMNS[9:-1], np.nan) | {"failures": failures}
-    if sorted_ is not None:
-        value, risk = (answers[column].to_numpy(dtype=np.float64) for column in (score, "risk"))
-        failed = answers["failure"].to_numpy(dtype=bool)
-        ideal = by_score(risk, risk, failed)
-        area, optimal = float(aurc(sorted_.size, sorted_.risk)), float(aurc(ideal.size, ideal.risk))
-        limits = intervals(value, risk, failed, codes(answers, ["group"])[0])
-        found |= {
-            "risk_mean": float(risk.mean()),
-            "aurc": area,
-            "aurc_optimal": optimal,
-            "excess": area - optimal,
-            "auroc": float(auroc(sorted_.size, sorted_.failed)),
-        }
-        if found["auroc"] in (0, 1):  # no resample can differ, which is no proof that no other sample would
-            limits = replace(limits, auroc=(np.nan, np.nan))
-        for name, (low, high) in (("aurc", limits.aurc), ("excess", limits.excess), ("auroc", limits.auroc)):
-            found |= {f"{name}_low": low, f"{name}_high": high}
-    return who | found | {"reason": _reason(answers, failures, auroc=found["auroc"])}
-
-
-def _reason(answers: "pd.DataFrame", failures: int, *, auroc: float) -> str:
-    """Why a number is missing; nothing if all are there."""
-    successes = len(answers) - failures
-    if not len(answers):
-        return "no answer with a defined Dice and score"
-    if not failures:
-        return "no failure"
-    if not successes:
-        return "no success"
-    if min(failures, successes) < ENOUGH:
-        few = count_of(failures, "failure") if failures < ENOUGH else count_of(successes, "success", "successes")
-        return f"only {few}: no interval of AUROC"
-    if auroc in (0, 1):
-        return f"failures all score {'higher' if auroc else 'lower'}: no interval of AUROC"
-    alone = [
-        word for word, flag in (("failures", True), ("successes", False))
-        if answers.loc[answers["failure"] == flag, "group"].nunique() < 2
-    ]  # fmt: skip
-    return f"all {' and '.join(alone)} are of one subject: no interval of AUROC" if alone else ""
-
-
-def _points(answers: Sorted | None) -> Iterator[dict[str, float]]:
-    if answers is None:
-        return
-    for coverage, risk, threshold in zip(*curve(answers, points=POINTS), strict=True):
-        yield {"coverage": float(coverage), "risk": float(risk), "threshold": float(threshold)}
 
 
 def _pooled_last(table: "pd.DataFrame") -> "pd.DataFrame":

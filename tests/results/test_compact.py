@@ -65,7 +65,23 @@ def test_short_keys_and_copies_take_the_plain_way(tmp_path: Path, fake: ModuleTy
 def test_an_empty_run_is_compact(tmp_path: Path) -> None:
     write_units(tmp_path, [])
     run = compact(tmp_path)
-    assert run.frame.empty and run.intended is not None and run.intended.empty and run.failures == []
+    assert run.frame.empty and run.intended is None and run.failures == []
+
+
+def test_units_are_read_only_where_they_say_more_than_the_records(tmp_path: Path, fake: ModuleType) -> None:
+    units = [fake.identity(case=case) for case in ("a", "b")]
+    write_units(tmp_path, units)
+    Store(tmp_path).append([fake.score(units[0])])
+    run = compact(tmp_path)
+    assert run.intended is not None and run.intended["case"].tolist() == sorted(
+        ["a", "b"], key=lambda case: next(unit["key"] for unit in units if unit["case"] == case)
+    )
+    Store(tmp_path).append([fake.score(units[1])])
+    assert compact(tmp_path).intended is None, "these and no others"
+    stranger = fake.record(0.8, case="c")
+    Store(tmp_path).append([stranger])
+    run = compact(tmp_path)
+    assert run.intended is not None and len(run.intended) == 2 and len(run.frame) == 3
 
 
 def test_numbers_of_keys() -> None:

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,16 @@ def test_load_refuses_contradictions_and_missing_folders(tmp_path: Path, fake: M
     Store(tmp_path).append([row | {"tp": 1}])
     with pytest.raises(ValueError, match="different records of the same unit"):
         results.load(tmp_path)
+
+
+def test_load_leaves_out_what_tables_leave_out(run_folder: Path, tmp_path: Path, fake: ModuleType) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder, folder)
+    mine, stranger = results.load(run_folder), fake.record(0.8, case="hippocampus_999")
+    assert stranger["key"] not in set(mine["key"])
+    Store(folder).append([stranger])
+    pd.testing.assert_frame_equal(results.load(folder), mine)
+    assert set(results.load(folder, everything=True)["key"]) - set(mine["key"]) == {stranger["key"]}
 
 
 def test_an_empty_run_loads(tmp_path: Path) -> None:

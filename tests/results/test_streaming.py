@@ -60,7 +60,7 @@ def test_records_read_batch_by_batch_are_those_read_at_once(
     monkeypatch.setattr(tidy, "BATCH_ROWS", rows)
     monkeypatch.setattr(os, "cpu_count", lambda: workers)
     found = compact(many)
-    for name in ("frame", "clean", "intended"):
+    for name in ("frame", "clean"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(usual, name))
     # The plain way: all records as one frame.
     plain = module._plain(many, [])
