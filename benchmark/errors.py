@@ -7,6 +7,10 @@ The command line prints the line without a traceback and leaves with the class's
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
+
+_LISTED: Final = 40
+"""Names listed in an error: every model, suite and perturbation fits, the cases of a task do not."""
 
 
 class BenchError(Exception):
@@ -65,7 +69,7 @@ def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> UsageProblem:
         allowed: every valid name, in the order to print.
 
     Returns:
-        A problem to raise, with the nearest name if one is close, and all allowed ones.
+        A problem to raise, with the nearest name if one is close, and the allowed ones (`_LISTED` of many).
 
     >>> str(unknown_name("model", "unet-smal", ["med-nca", "unet-small"]))
     "unknown model 'unet-smal'; did you mean 'unet-small'? allowed: med-nca, unet-small"
@@ -73,4 +77,5 @@ def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> UsageProblem:
     names = list(allowed)
     close = nearest(given, names)
     hint = f"; did you mean {close!r}?" if close else ";"
-    return UsageProblem(f"unknown {kind} {given!r}{hint} allowed: {', '.join(names) or '(none)'}")
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return UsageProblem(f"unknown {kind} {given!r}{hint} allowed: {', '.join(names[:_LISTED]) or '(none)'}{more}")

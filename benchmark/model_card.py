@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..results.scored import ledger
-from ..results.table import escape
+from ..results.table import MISSING, escape
 from ..results.table_accuracy import accuracy
 from .errors import BenchError
 
@@ -39,7 +39,7 @@ def card(entry: Reference, metadata: dict[str, Any], frame: pd.DataFrame, *, on_
         raise BenchError(f"{entry.name}: its records hold no clean score; run a suite with these weights first")
     part, cases = str(frame["split"].iloc[0]), frame["case"].nunique()
     recipe = metadata["recipe"]
-    settings = "\n".join(f"| {name} | {escape(str(value))} |" for name, value in sorted(recipe.items()))
+    settings = "\n".join(f"| {name} | {escape(_words(value))} |" for name, value in sorted(recipe.items()))
     final = "" if part == "test" else f" They are of the {part} part, which choices are made on, and no test scores."
     where = "in this folder" if entry.shipped else f"not shipped ({entry.bytes:,} bytes); `{entry.command}` trains it"
     return f"""# {entry.name}
@@ -71,3 +71,16 @@ Split part: **{part}**, {cases} of the {on_disk} volumes on disk, {frame["group"
 |---|---|
 {settings}
 """
+
+
+def _words(value: Any) -> str:
+    """A setting as one reads it.
+
+    >>> _words({"steps": 16}), _words([64, 64]), _words([]), _words(None)
+    ('steps 16', '64, 64', '–', '–')
+    """
+    if isinstance(value, dict):
+        return _words([f"{name} {_words(one)}" for name, one in value.items()])
+    if isinstance(value, list | tuple):
+        return _words(", ".join(_words(one) for one in value))
+    return MISSING if value is None or value == "" else str(value)

@@ -54,16 +54,17 @@ TASKS: tuple[MsdTask, ...] = (
 
 
 def _spellings(task: MsdTask) -> set[str]:
-    """Every accepted spelling of a task, folded: folder name, alias, alias without hyphen, "Task04"."""
+    """Every accepted spelling of a task, folded: folder name, alias, alias without hyphen, "task04", "04" and "4"."""
     number, organ = task.name.casefold().split("_")
-    return {task.name.casefold(), task.alias, organ, number}
+    digits = number.removeprefix("task")
+    return {task.name.casefold(), task.alias, organ, number, digits, digits.lstrip("0")}
 
 
 def known_task(name: str) -> MsdTask | None:
     """The MSD task called `name` in any accepted spelling, or None.
 
-    >>> known_task("HIPPOCAMPUS").name
-    'Task04_Hippocampus'
+    >>> known_task("HIPPOCAMPUS").name, known_task("4").name
+    ('Task04_Hippocampus', 'Task04_Hippocampus')
     """
     folded = name.strip().casefold().replace(" ", "-")
     return next((task for task in TASKS if folded in _spellings(task)), None)

@@ -35,3 +35,9 @@ def test_unknown_name_lists_what_is_allowed_in_the_given_order() -> None:
     error = unknown_name("suite", "zzz", ["robustness", "accuracy"])
     assert str(error) == "unknown suite 'zzz'; allowed: robustness, accuracy"
     assert str(unknown_name("suite", "a", [])).endswith("allowed: (none)")
+
+
+def test_unknown_name_of_very_many_says_how_many_more_there_are() -> None:
+    message = str(unknown_name("case", "case_5", [f"case_{number:03d}" for number in range(100)]))
+    assert message.endswith("case_039 and 60 more")
+    assert message.startswith("unknown case 'case_5'; did you mean 'case_0")

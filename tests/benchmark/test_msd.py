@@ -17,7 +17,19 @@ def test_there_are_ten_tasks_numbered_in_order() -> None:
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.alias)
 def test_every_spelling_finds_its_task(task: object) -> None:
     name, alias = task.name, task.alias  # type: ignore[attr-defined]
-    for spelling in (name, alias, name.lower(), alias.upper(), name.split("_")[1], name.split("_")[0], f" {alias} "):
+    number, organ = name.split("_")
+    spellings = (
+        name,
+        alias,
+        name.lower(),
+        alias.upper(),
+        organ,
+        number,
+        f" {alias} ",
+        number[4:],
+        str(int(number[4:])),
+    )
+    for spelling in spellings:
         assert find_task(spelling).name == name
 
 
