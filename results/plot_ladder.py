@@ -37,12 +37,15 @@ def ladder_steps(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure
         )
         for cap, side, stopped in known:
             if stopped == TOP:
-                ax.annotate("≥", (cap, side), xytext=(0, 4), textcoords="offset points", ha="center", color=look.colour)
+                ax.annotate(
+                    f"≥ {side:.0f}", (cap, side), xytext=(-4, 5), textcoords="offset points", ha="center", fontsize=8,
+                    color=look.colour,
+                )  # fmt: skip
     ax.set_xscale("log", base=2)
     ax.set_xticks(caps, [str(cap) for cap in caps])
     ax.minorticks_off()
+    ax.margins(y=0.1)  # room above for what the topmost points say
     ax.set_ylim(bottom=0)
-    ax.margins(y=0.1)
     methods = ", ".join(sorted({str(method) for method in table["method"]}))
     ax.set(xlabel=f"cap (MB, log scale; {methods})", ylabel="largest image side (pixels)")
     ax.legend(frameon=True, fontsize=8)
