@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from .curves import UNLABELLED, complete, per_case, with_all_families
 from .estimates import MACRO, over_labels, over_passes
-from .pairs import paired
 from .remembered import remembered
 from .scored import common
 
@@ -45,7 +44,7 @@ def perturbed_cases(rows: "pd.DataFrame") -> tuple["pd.DataFrame", str]:
         One row per case: `name`, `perturbation` (those that stand for all families of a kind among them), `kind`,
         `case`, `group`, `dice`, `delta` (means over labels where there are several). And the label it is of.
     """
-    curves, _ = complete(paired(rows))
+    curves, _ = complete(rows)
     cases = per_case(with_all_families(curves))
     return _labels_averaged(cases, by=UNLABELLED, metrics=["dice", "delta"])
 

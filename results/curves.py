@@ -6,7 +6,7 @@ import numpy as np
 
 from .estimates import MACRO, over_passes
 from .grouped import codes, distinct, distinct_per_group, means
-from .pairs import CELL
+from .pairs import CELL, paired
 from .remembered import remembered
 from .scored import common
 
@@ -20,16 +20,23 @@ UNLABELLED: Final = ["name", "perturbation", "kind"]
 
 
 @remembered
-def complete(passes: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
+def complete(rows: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
     """Cases that every model has at every severity of a family.
 
     Args:
-        passes: from `pairs.paired`.
+        rows: a scope of the ledger with perturbed passes.
 
     Returns:
         One row per case and severity (`CELL`, `case`, `group`, `dice`, `dice_clean`, `delta`), and how many cases of a
         family were dropped.
     """
+    import pandas as pd
+
+    curves, dropped = zip(*(_complete(passes) for passes in paired(rows)), strict=True)
+    return pd.concat(curves, ignore_index=True), sum(dropped)
+
+
+def _complete(passes: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
     family = ["perturbation", "label"]
     values = ["dice", "dice_clean", "delta"]
     place, wanted = distinct_per_group(passes, family, "severity")

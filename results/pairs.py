@@ -1,8 +1,10 @@
-"""Every perturbed pass beside its clean partner: the same case, model, fire seed and grid at severity 0."""
+"""Every perturbed pass beside its clean partner: the same case, model, fire seed and grid at severity 0.
 
+One perturbation family after the other: pairs of millions of records are never in memory all at once.
+"""
+
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
-
-from .remembered import remembered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,25 +19,29 @@ KEPT: Final = (
 """Columns of the ledger that tables ask of pairs; the others would only be copied, a row of a million at a time."""
 
 
-@remembered
-def paired(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Perturbed passes with their clean score, and severity 0 of every family.
+def paired(rows: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
+    """Perturbed passes with their clean score, and severity 0, of one family after the other, by name.
 
     Severity 0 of a family are the clean passes on the family's grid, so its curve starts where its differences do.
 
     Args:
         rows: a scope of the ledger.
 
-    Returns:
+    Yields:
         One row per pass that was intended: the ledger's columns of `KEPT`, `dice_clean` (of the partner), `delta` =
         dice - dice_clean, and `pair`: both of them were scored. Where one of the two is undefined (both masks empty)
         `delta` is NaN.
     """
+    kept = [name for name in KEPT if name in rows.columns]
+    clean = rows.loc[rows["severity"] == 0, kept]
+    later = rows["severity"] > 0
+    for family in sorted(rows.loc[later, "perturbation"].unique()):
+        yield _paired(clean, rows.loc[later & (rows["perturbation"] == family), kept])
+
+
+def _paired(clean: "pd.DataFrame", perturbed: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
-    rows = rows[[name for name in KEPT if name in rows.columns]]
-    clean = rows[rows["severity"] == 0]
-    perturbed = rows[rows["severity"] > 0]
     families = perturbed[["name", "perturbation", "perturbation_version", "kind", "grid"]].drop_duplicates()
     start = clean.drop(columns=["perturbation", "perturbation_version", "kind"]).merge(families, on=["name", "grid"])
     start = start.assign(dice_clean=start["dice"], partner=start["scored"])

@@ -58,10 +58,8 @@ def equivariance(
 def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str]]:
     import pandas as pd
 
-    passes = paired(rows)
-    compared = (passes["kind"] == "grid") & (passes["severity"] > 0) & passes["equivariance_error"].notna()
-    passes = passes.loc[compared, ["key", *_BY, "case", "group", "shift_pixels", "equivariance_error", "delta"]]
-    passes = passes.assign(error=passes["equivariance_error"], drop=-passes["delta"])
+    families = paired(rows[(rows["kind"] == "grid") | (rows["severity"] == 0)])
+    passes = pd.concat([_compared(family) for family in families], ignore_index=True)
     kept, dropped = common(passes, within=["perturbation", "severity", "label"])
     cases = over_passes(kept, by=_BY, metrics=_METRICS)
     floors = rows[(rows["severity"] == 0) & (rows["grid"] == "model") & rows["equivariance_error"].notna()]
@@ -86,6 +84,13 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
     if dropped:
         notes.append(f"Left out, since not every model has both answers: {count_of(dropped, 'case')} of a severity.")
     return scope.in_front_of(table[[*first, *values]].reset_index(drop=True)), notes
+
+
+def _compared(passes: "pd.DataFrame") -> "pd.DataFrame":
+    """The passes of a family that have an error, with it and the Dice drop."""
+    compared = (passes["severity"] > 0) & passes["equivariance_error"].notna()
+    found = passes.loc[compared, ["key", *_BY, "case", "group", "shift_pixels", "equivariance_error", "delta"]]
+    return found.assign(error=found.pop("equivariance_error"), drop=-found.pop("delta"))
 
 
 _LEGEND: Final = (

@@ -90,9 +90,7 @@ def _answers(rows: "pd.DataFrame") -> Iterator["pd.DataFrame"]:
     import pandas as pd
 
     kept = [name for name in _KEPT if name in rows.columns]
-    families = paired(rows)[kept]
-    for perturbation in sorted(families["perturbation"].unique()):
-        yield families[families["perturbation"] == perturbation]
+    yield from (passes[kept] for passes in paired(rows))
     yield rows[kept].assign(perturbation=pd.Categorical([POOLED]).repeat(len(rows)))
 
 

@@ -58,11 +58,33 @@ def robustness_by_severity(
 def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str]]:
     import pandas as pd
 
-    passes = paired(rows)
+    parts, dropped, alone = [], 0, 0
+    for passes in paired(rows):
+        part, lost = _family(passes)
+        parts.append(part)
+        dropped += lost
+        alone += int((passes["scored"] & ~passes["partner"]).sum())
+    table = pd.concat(parts, ignore_index=True)
+    table = table.assign(retention=retention(table["dice_pair_mean"], table["clean_pair_mean"]))
+    table = table.drop(columns=[c for c in table.columns if c.startswith(("dice_pair", "clean_pair"))])
+    table = ordered(scoped(table.rename(columns={"name": "model"}), scope))
+    notes = ensemble_note(rows)
+    if warning := small_sample_warning(int(table["subjects"].max())):
+        notes.append(warning)
+    if dropped:
+        notes.append(f"Left out, since not every model has a score: {count_of(dropped, 'case')} of a severity.")
+    if alone:
+        notes.append(f"Left out for lack of a scored clean partner: {count_of(alone, 'pass', 'passes')}.")
+    return table, notes
+
+
+def _family(passes: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
+    """The rows of one perturbation, and how many cases of a severity were left out."""
+    import pandas as pd
+
     values = ["dice", "dice_clean", "delta"]
     kept, dropped = common(passes.loc[passes["pair"], ["key", *CELL, "case", "group", *values]], within=_SHARED)
     cases = with_pairs(over_passes(kept, by=CELL, metrics=values))
-    del kept
     without_label = [column for column in CELL if column != "label"]
     table = pd.concat(
         [
@@ -73,11 +95,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
     tally = counts(passes, by=CELL).reset_index()
     if tally["label"].nunique() > 1:
         tally = pd.concat([tally, macro_counts(tally, by=without_label)])
-    table = tally[[*CELL, *COUNTED]].merge(table, on=CELL, how="left")
-    table = table.assign(retention=retention(table["dice_pair_mean"], table["clean_pair_mean"]))
-    table = table.drop(columns=[c for c in table.columns if c.startswith(("dice_pair", "clean_pair"))])
-    table = ordered(scoped(table.rename(columns={"name": "model"}), scope))
-    return table, _notes(passes, dropped=dropped, subjects=int(table["subjects"].max()))
+    return tally[[*CELL, *COUNTED]].merge(table, on=CELL, how="left"), dropped
 
 
 def with_pairs(cases: "pd.DataFrame") -> "pd.DataFrame":
@@ -110,18 +128,6 @@ _LEGEND: Final = (
     "Acquisition perturbations are scored on the native grid, grid perturbations on the model's.",
     "n: passes scored of passes intended.",
 )
-
-
-def _notes(passes: "pd.DataFrame", *, dropped: int, subjects: int) -> list[str]:
-    notes = ensemble_note(passes)
-    if warning := small_sample_warning(subjects):
-        notes.append(warning)
-    if dropped:
-        notes.append(f"Left out, since not every model has a score: {count_of(dropped, 'case')} of a severity.")
-    alone = int((passes["scored"] & ~passes["partner"]).sum())
-    if alone:
-        notes.append(f"Left out for lack of a scored clean partner: {count_of(alone, 'pass', 'passes')}.")
-    return notes
 
 
 def _shown(table: "pd.DataFrame") -> "pd.DataFrame":

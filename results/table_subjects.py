@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from .curves import all_families, complete, per_case
 from .estimates import over_labels
-from .pairs import paired
 from .scored import Scope, ledger, scopes
 from .table import Table, number
 
@@ -47,7 +46,7 @@ def subjects(
 def _scope(scope: Scope, rows: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
-    curves, _ = complete(paired(rows))
+    curves, _ = complete(rows)
     kinds = []
     for kind, mine in curves.groupby("kind"):
         # One family alone is all families of its kind; families of other severities than the rest have no mean.

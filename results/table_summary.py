@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from .corruption_error import corruption_errors
 from .curves import ROW, UNLABELLED, all_name, complete, per_case, with_all_families, worst
 from .estimates import macro, summarise
-from .pairs import paired
 from .scored import Scope, counts, ensemble_note, ledger, macro_counts, scopes
 from .statistics import small_sample_warning
 from .table import MISSING, Table, count_of, estimate, number
@@ -65,9 +64,10 @@ def _scope(
 ) -> tuple["pd.DataFrame", list[str]]:
     import pandas as pd
 
-    passes = paired(rows)
-    curves, dropped = complete(passes)
-    versions = dict(zip(passes["perturbation"], passes["perturbation_version"], strict=True))
+    curves, dropped = complete(rows)
+    passes = rows[rows["severity"] > 0]
+    families = passes[["perturbation", "perturbation_version"]].drop_duplicates()
+    versions = dict(zip(families["perturbation"], families["perturbation_version"], strict=True))
     errors, sentences = corruption_errors(curves, versions=versions, scope=scope, references=references)
     curves = with_all_families(curves)
     cases = with_pairs(per_case(curves))
@@ -96,7 +96,7 @@ def _tally(passes: "pd.DataFrame") -> "pd.DataFrame":
     """Passes per row of the table, those of all families of a kind among them: what failed throughout is a row too."""
     import pandas as pd
 
-    each = counts(passes[passes["severity"] > 0], by=ROW).reset_index()
+    each = counts(passes, by=ROW).reset_index()
     both = [each]
     for kind, mine in each.groupby("kind"):
         if mine["perturbation"].nunique() > 1:
