@@ -29,6 +29,7 @@ NCA_BYTES = 300_000
 NETWORK_BYTES = 2_000_000
 RECORDS = "results/reference"
 RECORDS_BYTES = 300_000
+ROBUSTNESS_BYTES = 3_000_000
 
 
 def add(file: Path, run: Path, *, name: str | None = None, root: Path = PACKAGE, replace: bool = False) -> list[Path]:
@@ -69,14 +70,13 @@ def add(file: Path, run: Path, *, name: str | None = None, root: Path = PACKAGE,
         raise UsageProblem(f"{chosen}: other weights have this name; give another --name, or --replace")
     part = str(frame["split"].iloc[0])
     text = card(entry, metadata, frame, on_disk=str(info["cases_on_disk"][part]).partition(" ")[0])
-    records = to_bytes(_records(run, digest))
-    if len(records) > RECORDS_BYTES:
-        raise BenchError(f"{run}: its records of {file} take {len(records):,} bytes, above {RECORDS_BYTES:,}")
-    suite = str(info["suite"]) if str(info["suite"]).startswith("accuracy") else "accuracy-v1"
-    written = [
-        write_text(root / WEIGHTS / f"{chosen}.md", text),
-        write_bytes(root / RECORDS / file_name(chosen, suite), records),
-    ]
+    suite = str(info["suite"])
+    clean = suite if suite.startswith("accuracy") else "accuracy-v1"
+    kept = {clean: _packed(_records(run, digest), limit=RECORDS_BYTES, run=run)}
+    if suite.startswith("robustness"):
+        kept[suite] = _packed(_records(run, digest, perturbed=True), limit=ROBUSTNESS_BYTES, run=run)
+    written = [write_text(root / WEIGHTS / f"{chosen}.md", text)]
+    written += [write_bytes(root / RECORDS / file_name(chosen, one), data) for one, data in kept.items()]
     copy = root / WEIGHTS / f"{chosen}.safetensors"
     if entry.shipped:
         written.append(write_bytes(copy, data))
@@ -110,21 +110,28 @@ def _scores(run: Path, digest: str, file: Path) -> tuple[pd.DataFrame, dict[str,
         raise BenchError(f"{run}: has no clean score of {file} (weights {digest[:12]}); run it with --weights {file}")
     if (units := load_units(run)) is None:
         raise BenchError(f"{run}: does not say what it intended to score; run the suite again into this folder")
-    clean = (units["weights"] == digest) & (units["severity"] == 0) & (units["passes"] == 1)
-    intended = set(units.loc[clean, "key"])
-    if lost := intended - set(frame["key"]):
-        raise BenchError(f"{run}: {len(lost)} clean answers of {file} are not scored; finish the run first")
+    intended = set(units.loc[(units["weights"] == digest) & (units["passes"] == 1), "key"])
+    if lost := intended - Store(run).keys():
+        raise BenchError(f"{run}: {len(lost)} answers of {file} are not scored; finish the run first")
     return frame, info
 
 
-def _records(run: Path, digest: str) -> Any:
-    """The clean single passes of some weights as an Arrow table, sorted by (key, label)."""
+def _packed(records: Any, *, limit: int, run: Path) -> bytes:
+    data = to_bytes(records, level=19)
+    if len(data) > limit:
+        raise BenchError(f"{run}: its records of these weights take {len(data):,} bytes, above {limit:,}")
+    return data
+
+
+def _records(run: Path, digest: str, *, perturbed: bool = False) -> Any:
+    """The clean single passes of some weights, or the perturbed ones too, as an Arrow table, sorted by (key, label)."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     table = pa.concat_tables([SCHEMA.empty_table(), *(read_part(part, verify=True) for part in Store(run).parts())])
-    mine = pc.and_(pc.equal(table["weights"], digest), pc.equal(table["severity"], 0))
-    mine = pc.and_(mine, pc.equal(table["passes"], 1))
+    mine = pc.and_(pc.equal(table["weights"], digest), pc.equal(table["passes"], 1))
+    if not perturbed:
+        mine = pc.and_(mine, pc.equal(table["severity"], 0))
     kept = table.filter(mine).sort_by([("key", "ascending"), ("label", "ascending")])
     return kept.replace_schema_metadata(SCHEMA.metadata)
 

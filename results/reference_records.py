@@ -58,8 +58,11 @@ def file_name(name: str, suite: str) -> str:
     return f"{name}.{suite}.parquet"
 
 
-def records() -> tuple[ReferenceRecords, ...]:
+def records(family: str = "") -> tuple[ReferenceRecords, ...]:
     """The records of shipped weights, by name; nothing where none are installed.
+
+    Args:
+        family: of suites, "accuracy" or "robustness"; all when empty.
 
     Raises:
         ValueError: a file is damaged or of another record schema; names it.
@@ -67,6 +70,8 @@ def records() -> tuple[ReferenceRecords, ...]:
     found = []
     for entry in _entries(".parquet"):
         name, suite, _ = entry.name.rsplit(".", 2)
+        if not suite.startswith(family):
+            continue
         with as_file(entry) as path:
             table = read_part(path)
         frame = derive(to_frame(table)).drop(columns=list(LIST_COLUMNS))
@@ -84,7 +89,7 @@ def shipped() -> dict[str, "pd.DataFrame"]:
 
     found = {
         reference.name: reference.frame.assign(suite=reference.suite)[list(COLUMNS)]
-        for reference in records()
+        for reference in records("robustness")
         if (reference.frame["severity"] > 0).any()
     }
     for entry in _entries(".csv"):

@@ -79,7 +79,7 @@ def build(run_folder: str | Path) -> dict[str, Table]:
         scores,
         accuracy_details(clean),
         table1(scores, parameters=info.parameters),
-        reproduction(rows, scores, published=published_accuracy(), shipped=records()),
+        reproduction(rows, scores, published=published_accuracy(), shipped=records("accuracy")),
         robustness_summary(rows, references=shipped()),
         robustness_by_severity(rows),
         pairwise(rows),
@@ -107,7 +107,7 @@ def reproduce(run_folder: str | Path) -> Table | str:
     """
     run, published = compact(Path(run_folder)), published_accuracy()
     rows = _ledger(run)
-    table = reproduction(rows, accuracy(run.with_clean_metrics(rows)), published=published, shipped=records())
+    table = reproduction(rows, accuracy(run.with_clean_metrics(rows)), published=published, shipped=records("accuracy"))
     return why_nothing(rows, published) if table is None else table
 
 

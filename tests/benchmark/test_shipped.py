@@ -74,6 +74,26 @@ def test_added_weights_have_a_checksum_a_card_and_records(typed, scored, tmp_pat
     assert references(tree) == {entry.name: entry}
 
 
+def test_records_of_a_robustness_run_are_kept_beside_the_clean_ones(typed, scored, tmp_path, monkeypatch):
+    file, _ = scored
+    data = next(path.parent for path in tmp_path.rglob("dataset.json"))
+    words = ("--split", "val", "--jobs", "1", "--out", "shifted", "--weights", file, "--plugin", PLUGIN)
+    code, _, err = typed("run", "--suite", "robustness-v2", "--perturbation", "shift", "--data", data, *words)
+    assert code == 0, err
+    code, _, err = typed("weights", "add", file, "--run", "shifted", "--into", "tree")
+    assert code == 0, err
+    monkeypatch.setattr(reference_records, "files", lambda _: tmp_path / "tree/results/reference")
+    assert {found.suite for found in reference_records.records()} == {"accuracy-v1", "robustness-v2"}
+    (clean,), (every,) = (reference_records.records(family) for family in ("accuracy", "robustness"))
+    assert set(clean.frame["severity"]) == {0} and set(every.frame["severity"]) == {0, 1, 2, 3, 4, 5}
+    assert len(every.frame) == len(Store(tmp_path / "shifted").load())
+    assert list(reference_records.shipped()) == ["med-nca-16-tiny-test"]
+    parts = Store(tmp_path / "shifted").parts()
+    parts[-1].unlink()
+    code, _, err = typed("weights", "add", file, "--run", "shifted", "--into", "tree")
+    assert code == 1 and ("finish the run first" in err or "has no clean score" in err)
+
+
 def test_a_file_above_the_limit_is_named_and_not_copied(typed, scored, tmp_path, monkeypatch):
     from mednca_bench.benchmark import ship
 
