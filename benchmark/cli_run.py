@@ -40,7 +40,7 @@ def _data_options(command: Command) -> Command:
 
 
 @click.command()
-@click.option("--suite", required=True, help="See `list suites`. A bare name is its newest settled version.")
+@click.option("--suite", required=True, help="See `list suites`. A bare name is its newest version.")
 @_data_options
 @click.option(
     "--split",

@@ -1,4 +1,4 @@
-"""Suites: frozen, versioned lists of what is run. A suite's bare name means its newest settled version."""
+"""Suites: frozen, versioned lists of what is run. A suite's bare name means its newest version."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class Suite:
         efficiency: models are timed on this machine.
         sweep: they are timed at the sides and threads of a profile, end to end and from a cold start too, instead of
             one size as trained.
-        provisional: may still change before it is settled; only its full name finds it.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Suite:
     passes: int = 1
     efficiency: bool = False
     sweep: bool = False
-    provisional: bool = False
 
     @property
     def family(self) -> str:
@@ -81,9 +79,8 @@ SUITES = (
     ),
     Suite(
         name="robustness-v2",
-        summary="provisional: clean, and 16 perturbations at 5 severities (6 grid, 10 acquisition), calibrated",
+        summary="clean, and 16 perturbations at 5 severities (6 grid, 10 acquisition), calibrated",
         perturbations=_ROBUSTNESS_V2,
-        provisional=True,
     ),
     Suite(
         name="quality-v1",
@@ -108,17 +105,16 @@ SUITES = (
     ),
     Suite(
         name="paper-v2",
-        summary="provisional: accuracy, robustness-v2 and efficiency in one run",
+        summary="accuracy, robustness-v2 and efficiency in one run",
         perturbations=_ROBUSTNESS_V2,
-        provisional=True,
         efficiency=True,
     ),
 )
 
 
 def find_suite(name: str) -> Suite:
-    """The suite of that name; a bare name finds the newest settled version. Raises UsageProblem for an unknown one."""
-    matches = [s for s in SUITES if name == s.name or (name == s.family and not s.provisional)]
+    """The suite of that name; a bare name finds the newest version. Raises UsageProblem for an unknown one."""
+    matches = [s for s in SUITES if name in (s.name, s.family)]
     if not matches:
         families = sorted({suite.family for suite in SUITES})
         raise unknown_name("suite", name, [*families, *(suite.name for suite in SUITES)])

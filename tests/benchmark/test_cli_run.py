@@ -76,7 +76,7 @@ def error(outcome: tuple[int, str, str], *, code: int) -> str:
 def test_defaults(asked, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(3)))
     request = asked(model="", recipe="")
-    assert request.suite.name == "robustness-v1" and request.models == ("med-nca", "unet-small")
+    assert request.suite.name == "robustness-v2" and request.models == ("med-nca", "unet-small")
     assert (request.recipe, request.part, request.labels) == ("quick", "test", "merged")
     assert (request.seeds, request.draws, request.fire_seeds, request.jobs, request.threads) == ((0,), 1, 1, 3, 1)
     assert (request.out, request.limit, request.allow_train_cases) == (None, None, False)

@@ -30,9 +30,9 @@ def test_names_are_unique_and_versioned():
         assert find_suite(suite.name) is suite and suite.summary
     assert {find_suite(family).name for family in ("accuracy", "robustness", "efficiency", "paper")} == {
         "accuracy-v1",
-        "robustness-v1",
+        "robustness-v2",
         "efficiency-v2",
-        "paper-v1",
+        "paper-v2",
     }
 
 
