@@ -83,7 +83,7 @@ def _summary(answers: Answers, score: str, sorted_: Sorted | None) -> dict[str, 
             "excess": area - optimal,
             "auroc": float(auroc(sorted_.size, sorted_.failed)),
         }
-        if found["auroc"] in (0, 1):  # no resample can differ, which is no proof that no other sample would
+        if found["auroc"] in (0, 1):  # nothing varies, which is no proof that no other sample would
             limits = replace(limits, auroc=(np.nan, np.nan))
         for name, (low, high) in (("aurc", limits.aurc), ("excess", limits.excess), ("auroc", limits.auroc)):
             found |= {f"{name}_low": low, f"{name}_high": high}

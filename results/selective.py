@@ -14,26 +14,22 @@ Equal scores are in no order: the expectation over all orders is taken, so no re
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from .statistics import BOOTSTRAP_SEED, interval
+from .statistics import LEVEL
 from .surface import Reals
-
-RESAMPLES: Final = 2_000
-"""The Monte-Carlo error of a 95 % bound is then about 3 % of the interval's width."""
 
 STEPS: Final = 256
 """Answers are put together into at most so many steps of score for the intervals; point estimates use them all."""
 
-_CROWDED: Final = 0.2
-"""Share of filled cells from which a product of full matrices is the faster one."""
-
 ENOUGH: Final = 5
 """Failures, and successes, below which an AUROC gets no interval."""
+
+ROUNDING: Final = 1e-12
+"""Differences of sums below it are rounding."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +131,15 @@ class Bounds:
     auroc: tuple[float, float]
 
 
+_NOTHING: Final = (np.nan, np.nan)
+
+
 def intervals(score: Reals, risk: Reals, failed: npt.NDArray[np.bool_], groups: npt.ArrayLike) -> Bounds:
-    """Percentile bootstrap over subjects, each with all its answers; the resamples follow from a fixed seed.
+    """Jackknife t intervals over subjects, each with all its answers: of areas on the log, of AUROC on the logit scale.
+
+    Every subject is left out once; the spread of what the others give is the standard error (Efron & Stein, Ann.
+    Statist. 1981). A t interval with subjects - 1 degrees of freedom is laid on the transformed scale, whose bounds lie
+    within the range of the number (Obuchowski, Biometrics 1997, for AUROC of clustered answers).
 
     Args:
         score: (answers,) finite.
@@ -145,21 +148,21 @@ def intervals(score: Reals, risk: Reals, failed: npt.NDArray[np.bool_], groups: 
         groups: (answers,) the subject of each.
 
     Returns:
-        NaN for fewer than two subjects; for AUROC also with fewer than `ENOUGH` failures or successes, and from fewer
-        than two subjects each. Resamples in which it is undefined are left out.
+        NaN for fewer than two subjects, and of an area that is 0; for AUROC also with fewer than `ENOUGH` failures or
+        successes, from fewer than two subjects each, and where it is 0 or 1.
     """
     names, subject = np.unique(np.asarray(groups), return_inverse=True)
-    nothing = (np.nan, np.nan)
     if len(names) < 2:
-        return Bounds(nothing, nothing, nothing)
-    one = np.ones(len(subject), dtype=np.intp)
-    size, total, lost = _resampled(score, (one, risk, failed), subject, subjects=len(names))
-    best_size, best_total = _resampled(risk, (one, risk), subject, subjects=len(names))
-    areas, optimal = aurc(size, total), aurc(best_size, best_total)
+        return Bounds(_NOTHING, _NOTHING, _NOTHING)
+    one = np.ones(len(subject))
+    size, total, lost = _left_out(score, (one, risk, failed.astype(np.float64)), subject, subjects=len(names))
+    best_size, best_total = _left_out(risk, (one, risk), subject, subjects=len(names))
+    areas = aurc(size, total)
+    both = _enough(failed, subject) and _enough(~failed, subject)
     return Bounds(
-        _interval(areas),
-        _interval(areas - optimal),
-        _interval(auroc(size, lost)) if _enough(failed, subject) and _enough(~failed, subject) else nothing,
+        _of_area(areas),
+        _of_area(areas - aurc(best_size, best_total)),
+        _of_chance(auroc(size, lost)) if both else _NOTHING,
     )
 
 
@@ -167,35 +170,44 @@ def _enough(chosen: npt.NDArray[np.bool_], subject: npt.NDArray[np.intp]) -> boo
     return int(chosen.sum()) >= ENOUGH and len(np.unique(subject[chosen])) > 1
 
 
-def _resampled(
-    score: Reals, values: Sequence[npt.NDArray[Any]], subject: npt.NDArray[np.intp], *, subjects: int
-) -> Iterator[npt.NDArray[Any]]:
-    """Sums of each of the values per step of score in each resample, (resamples, steps) each; whole numbers as such."""
-    from scipy.sparse import csr_array
-
+def _left_out(
+    score: Reals, values: Sequence[Reals], subject: npt.NDArray[np.intp], *, subjects: int
+) -> Iterator[Reals]:
+    """Sums of each of the values per step of score, (1 + subjects, steps): of all answers, and without each subject."""
     _, rank = np.unique(score, return_inverse=True)
-    step = rank * min(STEPS, rank.max() + 1) // (rank.max() + 1)
+    steps = min(STEPS, int(rank.max()) + 1)
+    step = rank * steps // (int(rank.max()) + 1)
     order = np.lexsort((values[1], subject, step))  # sums do not depend on the order of the answers
-    start, places = np.searchsorted(step[order], np.arange(STEPS + 1)), subject[order]
-    # Nobody can be drawn more often than there are subjects: what a step's count can come to.
-    counted = "uint16" if int(np.diff(start).max()) * subjects < 2**16 else "uint32"
-    crowded = len(subject) > _CROWDED * STEPS * subjects
+    place = (subject * steps + step)[order]
     for value in values:
-        kind = counted if value.dtype.kind in "bi" and not crowded else "float64"
-        # A subject's answers are in few of the steps: most of this matrix is empty, unless it has very many.
-        table: Any = csr_array((value[order].astype(kind), places, start), shape=(STEPS, subjects))
-        sums = (table.toarray() if crowded else table) @ _drawn(subjects, RESAMPLES, kind)
-        yield np.ascontiguousarray(sums.T)
+        each = np.bincount(place, weights=value[order], minlength=subjects * steps).reshape(subjects, steps)
+        whole = each.sum(axis=0, keepdims=True)
+        yield np.concatenate([whole, whole - each])
 
 
-@lru_cache(maxsize=4)
-def _drawn(subjects: int, resamples: int, kind: str) -> npt.NDArray[Any]:
-    """How often each subject is in each resample, (subjects, resamples)."""
-    random = np.random.Generator(np.random.PCG64(BOOTSTRAP_SEED))
-    drawn = random.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
-    return np.ascontiguousarray(drawn.T, dtype=kind)
+def _half_width(values: Reals) -> float:
+    """Of the interval, from the number itself and those without each subject."""
+    from scipy.special import stdtrit
+
+    without = values[1:]
+    degrees = without.size - 1
+    error = np.sqrt(degrees / without.size * ((without - without.mean()) ** 2).sum())
+    return float(stdtrit(degrees, (1 + LEVEL) / 2) * error)
 
 
-def _interval(replicates: Reals) -> tuple[float, float]:
-    low, high = interval(replicates[:, None])
-    return float(low[0]), float(high[0])
+def _of_area(values: Reals) -> tuple[float, float]:
+    area = float(values[0])
+    if not area > ROUNDING:
+        return _NOTHING
+    factor = float(np.exp(min(_half_width(values) / area, 700)))  # above, it would not be a number any more
+    return area / factor, min(area * factor, 1.0)
+
+
+def _of_chance(values: Reals) -> tuple[float, float]:
+    from scipy.special import expit, logit
+
+    chance = float(values[0])
+    if not ROUNDING < chance < 1 - ROUNDING:
+        return _NOTHING
+    half = _half_width(values) / (chance * (1 - chance))
+    return float(expit(logit(chance) - half)), float(expit(logit(chance) + half))

@@ -10,7 +10,7 @@ All means of a table share one set of resamples, so any two of them are paired. 
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -184,12 +184,13 @@ def bootstrap_mean(
     return float(low[0]), float(high[0])
 
 
-def small_sample_warning(subjects: int, *, percentile: bool = False) -> str | None:
+def small_sample_warning(subjects: int, *, of: Literal["means", "ranks", "areas"] = "means") -> str | None:
     """The sentence that goes under a table whose intervals rest on few subjects; None when there are enough.
 
     Args:
         subjects: how many, the fewest of the table.
-        percentile: the intervals are quantiles of resamples, as those of ranks and areas are.
+        of: what the intervals are of: t intervals of means, quantiles of resampled ranks, jackknife intervals of
+            risk–coverage areas and AUROC.
     """
     if subjects >= ENOUGH_SUBJECTS:
         return None
@@ -198,9 +199,15 @@ def small_sample_warning(subjects: int, *, percentile: bool = False) -> str | No
     start = f"Intervals rest on {subjects} subjects (fewer than {ENOUGH_SUBJECTS})"
     if subjects < FEWEST_SIMULATED:
         return f"{start}, fewer than the {FEWEST_SIMULATED} for which coverage was simulated: not to be relied on."
-    held = "89 to 94 %, but in 77 to 85 %" if percentile else "93 to 95 %, but in 82 to 86 %"
-    whose = "percentile ones of means" if percentile else "ones"
-    return (
-        f"{start}: of nominal 95 %, simulated {whose} of {FEWEST_SIMULATED} to 48 subjects held the truth in {held} "
-        "where 3 % of subjects fail, which a small sample may lack."
-    )
+    whose, held = _HELD[of]
+    return f"{start}: of nominal 95 %, simulated {whose} of {FEWEST_SIMULATED} to 48 subjects held the truth in {held}."
+
+
+_HELD: Final = {
+    "means": ("ones", "93 to 95 %, but in 82 to 86 % where 3 % of subjects fail, which a small sample may lack"),
+    "ranks": (
+        "percentile ones of means",
+        "89 to 94 %, but in 77 to 85 % where 3 % of subjects fail, which a small sample may lack",
+    ),
+    "areas": ("ones", "92 to 96 %"),
+}

@@ -75,7 +75,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.Data
         dropped += lost
         who |= set(kept["group"].unique())
     notes = ensemble_note(rows)
-    if warning := small_sample_warning(len(who), percentile=True):
+    if warning := small_sample_warning(len(who), of="areas"):
         notes.append(warning)
     if dropped:
         notes.append(f"Left out, since not every model has a score: {count_of(dropped, 'case')} of a condition.")
@@ -137,7 +137,7 @@ _LEGEND: Final = (
     "Excess: above the best possible order. A score that says nothing has the mean risk as its AURC.",
     "Scores: NQM, the passes' standard deviation relative to their mean; entropy, nats per predicted voxel. Neither "
     "knows the truth.",
-    "95 % bootstrap intervals over subjects. n: answers scored of answers intended. A perturbation's rows hold the "
+    "95 % jackknife intervals over subjects. n: answers scored of answers intended. A perturbation's rows hold the "
     f"clean images too; {POOLED}: everything, clean images on both grids.",
 )
 

@@ -40,7 +40,7 @@ def ranks(
         if found := [part for part in found if len(part) > 1]:
             part = pd.concat(found, ignore_index=True)
             parts.append(scope.in_front_of(part))
-            notes += [note] if (note := small_sample_warning(int(part["subjects"].min()), percentile=True)) else []
+            notes += [note] if (note := small_sample_warning(int(part["subjects"].min()), of="ranks")) else []
     if not parts:
         return None
     table = pd.concat(parts, ignore_index=True)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
+from scipy.special import expit, logit
 from scipy.stats import mannwhitneyu
+from scipy.stats import t as student
 
-from mednca_bench.results import selective
 from mednca_bench.results.selective import aurc, auroc, by_score, curve, intervals
 
 
@@ -91,25 +92,48 @@ def test_curves_are_thinned_and_end_at_full_coverage() -> None:
         assert r == pytest.approx(risk[score <= t].mean()) and c == pytest.approx((score <= t).mean())
 
 
-def test_intervals_are_those_of_a_plain_bootstrap_over_subjects(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same resamples, each drawn out answer by answer and scored by the point estimates."""
-    monkeypatch.setattr(selective, "RESAMPLES", 200)
-    score, risk = random_answers(60, seed=3)
+@pytest.mark.parametrize("levels", [None, 4], ids=["no ties", "ties"])
+def test_intervals_are_those_of_a_plain_jackknife_over_subjects(levels: int | None) -> None:
+    """Every subject's answers deleted in turn, what is left scored by the point estimates."""
+    score, risk = random_answers(60, seed=3, levels=levels)
     subjects = np.array([f"s{number % 12}" for number in range(60)])
-    failed = risk > 0.2
-    random = np.random.Generator(np.random.PCG64(selective.BOOTSTRAP_SEED))
-    weights = random.multinomial(12, np.full(12, 1 / 12), size=200)
-    names = np.unique(subjects)
-    areas, excesses, rocs = [], [], []
-    for row in weights:
-        drawn = np.concatenate([np.tile(np.flatnonzero(subjects == names[g]), row[g]) for g in range(12)])
-        found = by_score(score[drawn], risk[drawn], failed[drawn])
-        areas.append(area(score[drawn], risk[drawn]))
-        excesses.append(areas[-1] - area(risk[drawn], risk[drawn]))
-        rocs.append(float(auroc(found.size, found.failed)))
-    bounds = intervals(score, risk, failed, subjects)
-    for got, replicates in ((bounds.aurc, areas), (bounds.excess, excesses), (bounds.auroc, rocs)):
-        np.testing.assert_allclose(got, np.nanpercentile(replicates, [2.5, 97.5]), rtol=1e-9)
+
+    def statistics(kept: np.ndarray) -> np.ndarray:
+        found = by_score(score[kept], risk[kept], risk[kept] > 0.2)
+        excess = area(score[kept], risk[kept]) - area(risk[kept], risk[kept])
+        return np.array([area(score[kept], risk[kept]), excess, float(auroc(found.size, found.failed))])
+
+    middle = statistics(np.ones(60, dtype=bool))
+    without = np.array([statistics(subjects != name) for name in np.unique(subjects)])
+    half = student.ppf(0.975, 11) * np.sqrt(11 / 12 * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
+    bounds = intervals(score, risk, risk > 0.2, subjects)
+    for got, value, width in zip((bounds.aurc, bounds.excess), middle[:2], half[:2], strict=True):
+        np.testing.assert_allclose(got, [value * np.exp(-width / value), value * np.exp(width / value)], rtol=1e-9)
+    chance, width = middle[2], half[2] / (middle[2] * (1 - middle[2]))
+    np.testing.assert_allclose(bounds.auroc, expit(logit(chance) + np.array([-width, width])), rtol=1e-9)
+
+
+def test_bounds_lie_within_the_range_of_the_number() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        risk = rng.beta(1, 4, 24)
+        bounds = intervals(risk + rng.normal(0, 0.02, 24), risk, risk > 0.2, np.arange(24) // 12)
+        for low, high in (bounds.aurc, bounds.excess, bounds.auroc):
+            assert np.isnan([low, high]).all() or 0 < low <= high <= 1
+
+
+def test_the_order_of_the_answers_is_nothing() -> None:
+    score, risk = random_answers(2000, seed=2)
+    subjects, order = np.arange(2000) % 30, np.random.default_rng(0).permutation(2000)
+    assert intervals(score, risk, risk > 0.2, subjects) == intervals(
+        score[order], risk[order], risk[order] > 0.2, subjects[order]
+    )
+
+
+def test_a_perfect_order_has_no_interval_of_its_excess() -> None:
+    _, risk = random_answers(60)
+    bounds = intervals(risk, risk, risk > 0.2, np.arange(60) // 2)
+    assert np.isnan(bounds.excess).all() and np.isnan(bounds.auroc).all() and not np.isnan(bounds.aurc).any()
 
 
 def test_many_answers_are_put_together_for_intervals_only() -> None:

@@ -86,7 +86,8 @@ def test_the_warning_names_the_number() -> None:
     assert small_sample_warning(50) is None
     assert "49 subjects" in str(small_sample_warning(49))
     assert "93 to 95 %" in str(small_sample_warning(9))
-    assert "89 to 94 %" in str(small_sample_warning(9, percentile=True))
+    assert "89 to 94 %" in str(small_sample_warning(9, of="ranks"))
+    assert "92 to 96 %" in str(small_sample_warning(9, of="areas"))
     assert "fewer than the 9" in str(small_sample_warning(8))
     assert "No interval" in str(small_sample_warning(1))
 
