@@ -67,10 +67,10 @@ def test_every_intended_unit_is_scored(home, done):
     folder = home.folder / "main"
     records, units = Store(folder).load(), load_units(folder)
     assert units is not None and list(records["key"]) == list(units["key"])
-    assert len(records) == 2 * (2 + 8 * 5) and set(records.columns) == {column.name for column in COLUMNS}
-    assert "84 units computed" in done.stderr
+    assert len(records) == 2 * (2 + 16 * 5) and set(records.columns) == {column.name for column in COLUMNS}
+    assert "164 units computed" in done.stderr
     tidy = mednca_bench.results.load(folder)
-    assert tidy["dice"].notna().sum() + (tidy["state"] == "both_empty").sum() == 84
+    assert tidy["dice"].notna().sum() + (tidy["state"] == "both_empty").sum() == 164
 
 
 def test_the_machine_code_and_command_are_recorded(home, done, command):
@@ -89,7 +89,7 @@ def test_the_same_command_again_computes_nothing(home, done, command):
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in records.iterdir()}
     again = home.run(*command, TEST_WITHOUT_PLOTS="1")
     assert again.returncode == 0 and again.stdout == done.stdout
-    assert "0 units computed in 0 s, 84 of 84 were done before" in again.stderr and "training" not in again.stderr
+    assert "0 units computed in 0 s, 164 of 164 were done before" in again.stderr and "training" not in again.stderr
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in records.iterdir()} == before
     assert {path: path.read_bytes() for path in tables} == tables
     assert len(json.loads((records.parent / "run.json").read_text())["commands"]) == 2
@@ -101,5 +101,5 @@ def test_a_dry_run_knows_what_is_done(home, done, command):
 
     before = files()
     planned = home.run(*command, "--dry-run")
-    assert planned.returncode == 0 and "med-nca-16: 42 units, 42 done, 0 to do in 0 s" in planned.stdout
+    assert planned.returncode == 0 and "med-nca-16: 82 units, 82 done, 0 to do in 0 s" in planned.stdout
     assert files() == before
