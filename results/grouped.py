@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .surface import Reals
+from .surface_metrics import ratio
+
 if TYPE_CHECKING:
     import pandas as pd
 
 Codes: TypeAlias = npt.NDArray[np.int64]
-Reals: TypeAlias = npt.NDArray[np.float64]
 _LARGEST: Final = 2**62
 _SPARSE: Final = 8
 """Possible numbers per row up to which a table of all of them is made, which is faster than sorting."""
@@ -98,8 +100,7 @@ def means(
     place = place[rows]
     found = {}
     for name in metrics:
-        total, many = sums(frame[name].to_numpy(dtype=np.float64)[rows], place, len(table))
-        found[name] = np.divide(total, many, out=np.full(total.shape, np.nan), where=many > 0)
+        found[name] = ratio(*sums(frame[name].to_numpy(dtype=np.float64)[rows], place, len(table)))
     return table.assign(**found)
 
 

@@ -84,7 +84,8 @@ def _ticks(ax: "Axes", family: str, table: Mapping[str, Any], severities: list[i
 def _short(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_short(part) for part in value)
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    # Without the zero before the point, so that neighbouring ticks do not touch.
+    return f"{value:g}".removeprefix("0" if 0 < value < 1 else "") if isinstance(value, int | float) else str(value)
 
 
 def _range(table: "pd.DataFrame") -> tuple[float, float]:

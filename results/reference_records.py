@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any, Final
 
+from .grouped import means
 from .metrics import derive
 from .parts import read_part, to_frame
-from .record import LIST_COLUMNS
+from .record import LIST_COLUMNS, SCHEMA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,31 +68,25 @@ def records(family: str = "") -> tuple[ReferenceRecords, ...]:
     Raises:
         ValueError: a file is damaged or of another record schema; names it.
     """
-    found = []
-    for entry in _entries(".parquet"):
-        name, suite, _ = entry.name.rsplit(".", 2)
-        if not suite.startswith(family):
-            continue
-        with as_file(entry) as path:
-            table = read_part(path)
-        frame = derive(to_frame(table)).drop(columns=list(LIST_COLUMNS))
-        found.append(ReferenceRecords(name, suite, frame))
-    return tuple(found)
+    every = _read(family, columns=SCHEMA.names)
+    return tuple(ReferenceRecords(name, suite, frame.drop(columns=list(LIST_COLUMNS))) for name, suite, frame in every)
 
 
 def shipped() -> dict[str, "pd.DataFrame"]:
-    """Every baseline for corruption errors that comes with the package, by name.
+    """Every baseline for corruption errors that comes with the package, by name; Dice is the mean over passes.
 
     Raises:
         ValueError: a file has not the columns of `COLUMNS`, is damaged or of another schema; names it.
     """
     import pandas as pd
 
-    found = {
-        reference.name: reference.frame.assign(suite=reference.suite)[list(COLUMNS)]
-        for reference in records("robustness")
-        if (reference.frame["severity"] > 0).any()
-    }
+    needed = [name for name in SCHEMA.names if name in (*COLUMNS, "grid", "tp", "fp", "fn")]
+    found = {}
+    for name, suite, frame in _read("robustness", columns=needed):
+        # Corruption errors are of acquisition families, which are scored on the native grid; clean images on both.
+        native = frame[frame["grid"] == "native"].assign(suite=suite)
+        if (native["severity"] > 0).any():
+            found[name] = means(native, COLUMNS[:-1], COLUMNS[-1:])
     for entry in _entries(".csv"):
         if entry.name.startswith("corruption-"):
             with entry.open(encoding="utf-8") as stream:
@@ -100,6 +95,15 @@ def shipped() -> dict[str, "pd.DataFrame"]:
                 raise ValueError(f"{entry}: columns missing: {', '.join(sorted(missing))}")
             found[entry.name.removeprefix("corruption-").removesuffix(".csv")] = frame
     return found
+
+
+def _read(family: str, *, columns: list[str]) -> Iterator[tuple[str, str, "pd.DataFrame"]]:
+    """Name, suite and columns, with the metrics that follow from them, of the records of a family of suites."""
+    for entry in _entries(".parquet"):
+        name, suite, _ = entry.name.rsplit(".", 2)
+        if suite.startswith(family):
+            with as_file(entry) as path:
+                yield name, suite, derive(to_frame(read_part(path, columns=columns)))
 
 
 def _entries(ending: str) -> Iterator[Any]:

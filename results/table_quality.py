@@ -120,7 +120,7 @@ def _of_family(kept: "pd.DataFrame", tally: "pd.DataFrame") -> Iterator[_Found]:
         yield from pool.map(of_model, places)
 
 
-_KEPT: Final = ("key", "name", "passes", "case", "group", "label", "perturbation", "severity", "grid", "state",
+_KEPT: Final = ("name", "passes", "case", "group", "label", "perturbation", "severity", "grid", "state",
                 "scored", "failed", "dice", *SCORES)  # fmt: skip
 
 

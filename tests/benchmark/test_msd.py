@@ -18,17 +18,8 @@ def test_there_are_ten_tasks_numbered_in_order() -> None:
 def test_every_spelling_finds_its_task(task: object) -> None:
     name, alias = task.name, task.alias  # type: ignore[attr-defined]
     number, organ = name.split("_")
-    spellings = (
-        name,
-        alias,
-        name.lower(),
-        alias.upper(),
-        organ,
-        number,
-        f" {alias} ",
-        number[4:],
-        str(int(number[4:])),
-    )
+    digits = number.removeprefix("Task")
+    spellings = [name, alias, name.lower(), alias.upper(), organ, number, f" {alias} ", digits, str(int(digits))]
     for spelling in spellings:
         assert find_task(spelling).name == name
 

@@ -78,7 +78,8 @@ def test_records_of_a_robustness_run_are_kept_beside_the_clean_ones(typed, score
     file, _ = scored
     data = next(path.parent for path in tmp_path.rglob("dataset.json"))
     words = ("--split", "val", "--jobs", "1", "--out", "shifted", "--weights", file, "--plugin", PLUGIN)
-    code, _, err = typed("run", "--suite", "robustness-v2", "--perturbation", "shift", "--data", data, *words)
+    families = ("--perturbation", "shift", "--perturbation", "noise")
+    code, _, err = typed("run", "--suite", "robustness-v2", *families, "--data", data, *words)
     assert code == 0, err
     code, _, err = typed("weights", "add", file, "--run", "shifted", "--into", "tree")
     assert code == 0, err

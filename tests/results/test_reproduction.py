@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mednca_bench import results
 from mednca_bench.results import atomic, reference_records, store, tables
 from mednca_bench.results.intervals import mean_intervals
 from mednca_bench.results.metrics import derive
@@ -197,6 +198,33 @@ def test_records_that_are_perturbed_are_a_baseline_for_corruption_errors(
     baselines = reference_records.shipped()
     assert list(baselines) == ["both"] and tuple(baselines["both"].columns) == reference_records.COLUMNS
     assert sorted(baselines["both"]["dice"]) == [0.7, 0.8]
+
+
+def test_a_model_has_the_corruption_error_one_against_its_own_records(
+    fake: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clean images' scores on the model's grid are not those that acquisition families are held against."""
+    rows = [
+        fake.record(dice - 0.01 * case, case=f"case-{case}", group=f"subject-{case}", fire_seed=fire, **what)
+        for case in range(4)
+        for fire, better in ((0, 0.0), (1, 0.04))
+        for dice, what in (
+            (0.9 + better, {"grid": "native"}),
+            (0.6 + better, {"grid": "model"}),
+            (0.7 + better, {"perturbation": "noise", "kind": "acquisition", "severity": 1}),
+            (0.6 + better, {"perturbation": "noise", "kind": "acquisition", "severity": 2}),
+        )
+    ]
+    part = store.Store(tmp_path / "run").append(rows)
+    assert part is not None
+    (tmp_path / reference_records.file_name("mine", "robustness-v1")).write_bytes(part.read_bytes())
+    monkeypatch.setattr(reference_records, "files", lambda _: tmp_path)
+    (found,) = reference_records.shipped().values()
+    assert len(found) == 4 * 3, "passes are averaged"
+    table = tables.robustness_summary(results.load(tmp_path / "run"), references=reference_records.shipped())
+    assert table is not None
+    row = table.frame.set_index("perturbation").loc["noise"]
+    assert row["ce"] == pytest.approx(1) and row["relative_ce"] == pytest.approx(1)
 
 
 def test_an_install_without_records_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
