@@ -17,6 +17,9 @@ _PANEL_HEIGHT: Final = 2.2
 _LABEL_WIDTH: Final = 27
 """Characters of an axis label that fit under a panel."""
 
+_LONG_TICK: Final = 5
+"""Characters of a physical value from which it needs smaller letters, lest neighbours touch."""
+
 
 def severity_curves(
     table: "pd.DataFrame", *, looks: Mapping[str, Look], severities: Mapping[str, Mapping[str, Any]]
@@ -78,14 +81,13 @@ def _ticks(ax: "Axes", family: str, table: Mapping[str, Any], severities: list[i
     words, unit = (str(table.get(key) or "").replace("_", " ") for key in ("parameter", "unit"))
     physical = f"{words} ({unit})" if words and unit and not unit.startswith(words) else unit or words
     ax.set_xlabel("\n".join(["severity", *textwrap.wrap(physical, _LABEL_WIDTH)]), fontsize=8)
-    ax.tick_params(axis="x", labelsize=7)
+    ax.tick_params(axis="x", labelsize=7 if max(map(len, values)) < _LONG_TICK else 6)
 
 
 def _short(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_short(part) for part in value)
-    # Without the zero before the point, so that neighbouring ticks do not touch.
-    return f"{value:g}".removeprefix("0" if 0 < value < 1 else "") if isinstance(value, int | float) else str(value)
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _range(table: "pd.DataFrame") -> tuple[float, float]:
