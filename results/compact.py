@@ -45,6 +45,11 @@ _READ: Final = tuple(dict.fromkeys([*IDENTITY, "state", *(name for metric in MET
 _DIGITS: Final = 16
 """Hex digits of a key that make its number: 64 bits."""
 
+_NO_DIGIT: Final = 16
+_DIGIT_OF: Final = np.full(256, _NO_DIGIT, np.uint8)
+"""The value of each letter that is a lowercase hex digit."""
+_DIGIT_OF[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+
 Numbers: TypeAlias = npt.NDArray[np.uint64]
 Piece: TypeAlias = tuple[Columns, Columns]
 """Some records, and `CLEAN_ONLY` of the clean ones among them."""
@@ -148,8 +153,8 @@ def _with_numbers(table: Any, checks: list[tuple[Numbers, Numbers]]) -> "pd.Data
     """An Arrow table as a frame with numbers for keys, and what tells whether two keys share a number."""
     found = {name: key_numbers(table.column(name)) for name in KEYS}
     for first, second in found.values():
-        _, one = np.unique(first, return_index=True)
-        if (second[one][np.searchsorted(first[one], first)] != second).any():
+        _, one, place = np.unique(first, return_index=True, return_inverse=True)
+        if (second[one][place] != second).any():
             raise _UnusualKeyError("two keys share their first 64 bits")
         checks.append((first[one], second[one]))
     frame = to_frame(table.drop_columns(list(KEYS)))
@@ -188,8 +193,8 @@ def key_numbers(column: Any) -> tuple[Numbers, Numbers]:
         letters = np.frombuffer(text, np.uint8)[starts[0] : starts[-1]].reshape(len(chunk), length)
         parts.append(letters[:, : 2 * _DIGITS])
     letters = np.concatenate(parts)
-    digits = np.where(letters >= ord("a"), letters - (ord("a") - 10), letters - ord("0"))
-    if not ((letters >= ord("0")) & (digits < 16) & ((letters <= ord("9")) | (letters >= ord("a")))).all():
+    digits = _DIGIT_OF[letters]
+    if (digits == _NO_DIGIT).any():
         raise _UnusualKeyError("a key is no lowercase hex number")
     bytes_ = np.ascontiguousarray((digits[:, ::2] << 4) | digits[:, 1::2])
     both = bytes_.view(">u8").astype(np.uint64)

@@ -28,7 +28,8 @@ from scipy.special import betaincinv, ndtr
 from .intervals import Method, mean_intervals
 from .paired_tests import ALPHA, holm
 from .quality_rows import FAILURE
-from .selective import aurc, auroc, by_score, intervals
+from .selective import aurc, auroc, by_score
+from .selective_intervals import intervals
 from .surface import Reals
 
 SUBJECTS: Final = (9, 20, 48)

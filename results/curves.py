@@ -59,15 +59,20 @@ def with_all_families(curves: "pd.DataFrame") -> "pd.DataFrame":
     """The curves and, after them, those of all families of a kind."""
     import pandas as pd
 
-    parts = [curves, *(all_families(curves, kind) for kind in ("acquisition", "grid"))]
+    parts = [curves, *(all_families(curves)[kind] for kind in ("acquisition", "grid"))]
     # Joined by hand, so that words stay categories.
     names = sorted({str(name) for part in parts for name in part["perturbation"].unique()})
     kind = pd.CategoricalDtype(pd.Index(names, dtype=object))
     return pd.concat([part.assign(perturbation=part["perturbation"].astype(kind)) for part in parts], ignore_index=True)
 
 
-def all_families(curves: "pd.DataFrame", kind: str) -> "pd.DataFrame":
-    """The mean over the families of a kind as one more family; of cases that have them all, at the same severities."""
+@remembered
+def all_families(curves: "pd.DataFrame") -> dict[str, "pd.DataFrame"]:
+    """Per kind, the mean over its families as one more family; of cases that have them all, at the same severities."""
+    return {kind: _mean_family(curves, kind) for kind in ("acquisition", "grid")}
+
+
+def _mean_family(curves: "pd.DataFrame", kind: str) -> "pd.DataFrame":
     import pandas as pd
 
     mine = curves[curves["kind"] == kind]
@@ -103,13 +108,13 @@ def per_case(curves: "pd.DataFrame") -> "pd.DataFrame":
 def _trapezoid_weights(curves: "pd.DataFrame") -> "pd.Series[float]":
     import pandas as pd
 
-    weights = pd.Series(np.nan, index=curves.index)
-    for _, rows in curves.groupby("perturbation", observed=True):
-        severities = np.sort(rows["severity"].unique()).astype(float)
-        steps = np.diff(severities)
-        each = (np.append(steps, 0) + np.insert(steps, 0, 0)) / 2 / (severities[-1] - severities[0])
-        weights[rows.index] = rows["severity"].map(dict(zip(severities, each, strict=True)))
-    return weights
+    weights, severity = np.full(len(curves), np.nan), curves["severity"].to_numpy()
+    for at in curves.groupby("perturbation", observed=True).indices.values():
+        severities, place = np.unique(severity[at], return_inverse=True)
+        steps = np.diff(severities.astype(float))
+        each = (np.append(steps, 0) + np.insert(steps, 0, 0)) / 2 / float(severities[-1] - severities[0])
+        weights[at] = each[place]
+    return pd.Series(weights, index=curves.index)
 
 
 def worst(curves: "pd.DataFrame") -> "pd.DataFrame":

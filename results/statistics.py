@@ -10,6 +10,7 @@ All means of a table share one set of resamples, so any two of them are paired. 
 
 from collections.abc import Iterator
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from .surface import Reals
 
-_REALS_KEPT: Final = 20_000_000
+_REALS_KEPT: Final = 40_000_000
 """Weights kept ready for multiplication (8 bytes each)."""
 
 Counts: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
@@ -61,6 +62,7 @@ class Resamples:
         if subjects < 1:
             raise ValueError(f"{subjects} subjects cannot be resampled; at least one is needed")
         self._subjects, self._resamples, self._seed = subjects, resamples, seed
+        self._drawing = Lock()
         self._kept: list[Counts] | None = None
         self._kept_reals: list[Reals] | None = None
 
@@ -69,8 +71,9 @@ class Resamples:
         if self._subjects * self._resamples > _WEIGHTS_KEPT:
             yield from self._drawn()
             return
-        if self._kept is None:
-            self._kept = list(self._drawn())
+        with self._drawing:  # tables are made in several threads: draw once
+            if self._kept is None:
+                self._kept = list(self._drawn())
         yield from self._kept
 
     def _drawn(self) -> Iterator[Counts]:
@@ -86,8 +89,10 @@ class Resamples:
         if self._subjects * self._resamples > _REALS_KEPT:
             yield from (weights.astype(np.float64) for weights in self.blocks())
             return
-        if self._kept_reals is None:
-            self._kept_reals = [weights.astype(np.float64) for weights in self.blocks()]
+        with self._drawing:
+            if self._kept_reals is None:
+                blocks = self._drawn() if self._kept is None else self._kept
+                self._kept_reals = [weights.astype(np.float64) for weights in blocks]
         yield from self._kept_reals
 
     def means(self, sums: Reals, counts: Reals) -> Iterator[tuple[slice, Reals]]:
@@ -118,7 +123,9 @@ def _equal_columns(counts: Reals) -> tuple[list[int], list[int]]:
 
 
 def _means(weights: Reals, sums: Reals, distinct: Reals, place: list[int]) -> Reals:
-    total, size = weights @ sums, weights @ distinct
+    # One product, since the weights are read from memory once for both.
+    both = weights @ np.concatenate([sums, distinct], axis=1)
+    total, size = both[:, : sums.shape[1]], both[:, sums.shape[1] :]
     size = size if size.shape[1] == 1 else size[:, place]
     means: Reals = np.divide(total, size, out=np.full(total.shape, np.nan), where=size > 0)
     return means

@@ -50,7 +50,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> "pd.DataFrame":
     kinds = []
     for kind, mine in curves.groupby("kind"):
         # One family alone is all families of its kind; families of other severities than the rest have no mean.
-        kinds.append(mine if mine["perturbation"].nunique() == 1 else all_families(curves, str(kind)))
+        kinds.append(mine if mine["perturbation"].nunique() == 1 else all_families(curves)[str(kind)])
     whole = pd.concat(kinds, ignore_index=True) if kinds else curves
     if whole.empty:
         return whole

@@ -11,7 +11,8 @@ from scipy.special import expit, logit
 from scipy.stats import mannwhitneyu
 from scipy.stats import t as student
 
-from mednca_bench.results.selective import aurc, auroc, by_score, curve, intervals
+from mednca_bench.results.selective import aurc, auroc, by_score, curve
+from mednca_bench.results.selective_intervals import intervals
 
 
 def area(score: np.ndarray, risk: np.ndarray) -> float:
