@@ -1,8 +1,9 @@
 """When a training run counts as diverged.
 
 At once: a loss or gradient norm that is not finite. Besides, where the recipe sets a factor: the median of the last
-`RECENT` losses (or gradient norms) is above the factor times the median of the `BEFORE` ones before them. A single hard
-batch does not move a median of five; a collapse, which stays, does.
+`spike_window` losses (or gradient norms) is above the factor times the median of the ten times as many before them. A
+single hard batch does not move a median of five; a collapse, which stays, does. Where losses of batches vary tenfold,
+three hard ones of five are a matter of time: a window of 25 waits until most of 25 are.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from .checkpoint import Position
 from .errors import BenchError
 from .recipe_type import Recipe
 
-RECENT = 5  # updates
-BEFORE = 50  # updates
-KEPT = RECENT + BEFORE
+BEFORE = 10  # windows before the last one, which it is compared with
 
 
 class DivergedError(BenchError):
@@ -35,6 +34,11 @@ class DivergedError(BenchError):
         return DivergedError, (str(self), self.position)
 
 
+def kept(recipe: Recipe) -> int:
+    """Updates whose losses and norms the rule needs."""
+    return (1 + BEFORE) * recipe.spike_window
+
+
 def divergence(recipe: Recipe, *, losses: Sequence[float], norms: Sequence[float]) -> str | None:
     """The reason in words, or None.
 
@@ -50,16 +54,28 @@ def divergence(recipe: Recipe, *, losses: Sequence[float], norms: Sequence[float
     if not math.isfinite(losses[-1]) or not math.isfinite(norms[-1]):
         return "loss or gradient is not finite"
     for what, values, factor in (("loss", losses, recipe.loss_spike), ("gradient norm", norms, recipe.norm_spike)):
-        if factor is None or len(values) < KEPT:
+        if factor is None or len(values) < kept(recipe):
             continue
-        now, usual = median(values[-RECENT:]), median(values[-KEPT:-RECENT])
+        now, usual = (median(part) for part in _windows(recipe, values))
         if now > factor * usual:
-            return f"the median {what} of {RECENT} updates is {now / usual:.1f} times that of the {BEFORE} before"
+            recent = recipe.spike_window
+            before = BEFORE * recent
+            return f"the median {what} of {recent} updates is {now / usual:.1f} times that of the {before} before"
     return None
 
 
 def calm(recipe: Recipe, *, losses: Sequence[float]) -> bool:
-    """Whether none of the last losses looks like the beginning of a divergence, so that the state is worth keeping."""
-    if recipe.loss_spike is None or len(losses) < KEPT:
+    """Whether the last losses do not look like the beginning of a divergence, so that the state is worth keeping.
+
+    At most a sixth of the window may be above the factor: none of 5, 4 of 25.
+    """
+    if recipe.loss_spike is None or len(losses) < kept(recipe):
         return True
-    return max(losses[-RECENT:]) <= recipe.loss_spike * median(losses[-KEPT:-RECENT])
+    now, before = _windows(recipe, losses)
+    high = sum(loss > recipe.loss_spike * median(before) for loss in now)
+    return high <= recipe.spike_window // 6
+
+
+def _windows(recipe: Recipe, values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+    """The last window, and what it is compared with."""
+    return values[-recipe.spike_window :], values[-kept(recipe) : -recipe.spike_window]

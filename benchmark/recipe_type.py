@@ -38,9 +38,10 @@ class Recipe:
         step_jitter: an NCA trains with its number of steps, give or take up to so many, drawn for each update.
         state_bound: |state| beyond which `state_penalty` acts, at the end of each level of an NCA.
         state_penalty: weight in the loss of the mean squared excess over `state_bound`.
-        loss_spike: divergence is a median of the last 5 losses above this times that of the 50 before; None looks for
-            numbers that are not finite only.
+        loss_spike: divergence is a median of the last `spike_window` losses above this times that of the ten times as
+            many before; None looks for numbers that are not finite only.
         norm_spike: the same for the gradient's norm.
+        spike_window: updates.
         rollbacks: how often a diverged run goes back to its last good state with half the learning rate.
         augment: strength of each of `AUGMENTATIONS`; see `augment.py`.
         validations: points of the learning curve with a validation score.
@@ -69,6 +70,7 @@ class Recipe:
     state_penalty: float = 0.0
     loss_spike: float | None = None
     norm_spike: float | None = None
+    spike_window: int = 5
     rollbacks: int = 0
     augment: Mapping[str, float] = field(default_factory=dict)
     validations: int = 10
@@ -103,13 +105,14 @@ _LATER: dict[str, Any] = {
     "state_penalty": 0.0,
     "loss_spike": None,
     "norm_spike": None,
+    "spike_window": 5,
     "rollbacks": 0,
     "augment": {},
     "validations": 10,
     "validation_cases": 4,
 }
 
-_FROM_ONE = ("batch", "updates", "epochs", "version", "validations", "validation_cases")
+_FROM_ONE = ("batch", "updates", "epochs", "version", "validations", "validation_cases", "spike_window")
 _FROM_ZERO = ("warm_up", "step_jitter", "rollbacks", "state_penalty", "learning_rate")
 _ABOVE_ZERO = ("clip_norm", "state_bound", "decay")
 _ABOVE_ONE = ("loss_spike", "norm_spike")

@@ -27,7 +27,7 @@ from .checkpoint import (
     restore,
     save_checkpoint,
 )
-from .divergence import KEPT, DivergedError, calm, divergence
+from .divergence import DivergedError, calm, divergence, kept
 from .errors import BenchError
 from .interrupt import deferred_interrupt
 from .recipe import Recipe
@@ -113,7 +113,7 @@ def train(
                 total=run.total,
                 rate_factor=0.5 ** len(position.rollbacks),
             )
-            position = _noted(position, line, largest)
+            position = _noted(position, line, largest, keep=kept(run.recipe))
             reason = divergence(run.recipe, losses=position.losses, norms=position.norms)
             if reason is not None:
                 rollback = _rollback(position, line, run, reason)
@@ -149,12 +149,12 @@ def _calm(position: Position, run: TrainingRun) -> bool:
     return position.good is None or calm(run.recipe, losses=position.losses)
 
 
-def _noted(position: Position, line: LogLine, largest: float) -> Position:
+def _noted(position: Position, line: LogLine, largest: float, *, keep: int) -> Position:
     return replace(
         position,
         computed=position.computed + 1,
-        losses=(*position.losses, line.loss)[-KEPT:],
-        norms=(*position.norms, line.gradient_norm)[-KEPT:],
+        losses=(*position.losses, line.loss)[-keep:],
+        norms=(*position.norms, line.gradient_norm)[-keep:],
         largest_state=max(position.largest_state, largest),
     )
 

@@ -3,16 +3,16 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from mednca_bench import models
-from mednca_bench.benchmark import divergence as divergence_module
 from mednca_bench.benchmark import train as train_module
 from mednca_bench.benchmark.average import averaged, blend
 from mednca_bench.benchmark.bookkeeping import bookkeeping, late_gain
 from mednca_bench.benchmark.checkpoint import LogLine, Position, own_tensors
-from mednca_bench.benchmark.divergence import DivergedError, calm, divergence
+from mednca_bench.benchmark.divergence import DivergedError, calm, divergence, kept
 from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.train import PausedError, train
 from mednca_bench.benchmark.training_step import learning_rate
@@ -36,6 +36,31 @@ def test_a_jump_that_stays_is_divergence_and_a_hard_batch_is_not():
     assert divergence(SPIKY, losses=[0.5] * 55, norms=[1.0] * 50 + [11.0] * 5)
     assert divergence(RECIPE, losses=usual + [9.9] * 5, norms=[1.0] * 55) is None
     assert not calm(SPIKY, losses=[*usual, 0.5, 0.5, 0.5, 0.5, 1.6]) and calm(SPIKY, losses=[0.5] * 55)
+
+
+def test_a_long_window_tells_scattered_hard_batches_from_a_collapse():
+    patient = replace(SPIKY, spike_window=25)
+    assert (kept(SPIKY), kept(patient)) == (55, 275)
+    usual, norms = [0.5] * 250, [1.0] * 275
+    assert divergence(patient, losses=usual + [1.6] * 12 + [0.5] * 13, norms=norms) is None
+    found = divergence(patient, losses=usual + [0.5] * 12 + [1.6] * 13, norms=norms)
+    assert found == "the median loss of 25 updates is 3.2 times that of the 250 before"
+    assert divergence(patient, losses=[1.6] * 274, norms=norms[1:]) is None, "not enough seen yet"
+    assert calm(patient, losses=usual + [1.6] * 4 + [0.5] * 21) and not calm(
+        patient, losses=usual + [1.6] * 5 + [0.5] * 20
+    )
+
+    rng = np.random.default_rng(0)  # one loss in fifteen is hard, none means anything
+    losses = np.where(rng.random(10_000) < 1 / 15, 1.6, 0.5).tolist()
+
+    def alarms(recipe):
+        seen = range(kept(recipe), len(losses))
+        return sum(
+            divergence(recipe, losses=losses[at - kept(recipe) : at], norms=[1.0] * kept(recipe)) is not None
+            for at in seen
+        )
+
+    assert alarms(SPIKY) > 10 and alarms(patient) == 0
 
 
 def rolling(folder, **changes):
@@ -154,4 +179,3 @@ def test_bookkeeping_by_hand():
     assert sheet["flops"] == 6 * 48 * cells * model.rule_shape.macs_per_cell
     assert sheet["minutes_to_soft_dice_0.85"] == 1.0
     assert late_gain(replace(position, log=log[:1])) is None
-    assert divergence_module.KEPT == 55
