@@ -18,7 +18,8 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 def compare(first: Path, second: Path, as_csv: bool) -> None:
     """Compare two runs, answer by answer: what differs in provenance, and the second minus the first, paired.
 
-    Answers are matched by model, case, label, condition and seeds, whatever weights, data and versions are behind them.
+    Answers are matched by model, case, label, condition and seeds, whatever weights, data and versions are behind them;
+    where a run has several recipes or weights of a model, by these too.
     """
     from ..results.compare import compare as compare_runs
 

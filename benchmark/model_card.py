@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..results.scored import ledger
-from ..results.table import MISSING, escape
+from ..results.table import MISSING
 from ..results.table_accuracy import accuracy
+from ..results.table_markdown import escape
 from .errors import BenchError
 
 if TYPE_CHECKING:

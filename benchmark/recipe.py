@@ -70,7 +70,7 @@ def _stable_64(model: str) -> Recipe:
 
 def _stable_aug(model: str) -> Recipe:
     # Augmented batches' losses vary more, so an NCA's alarm asks for a longer spell.
-    changes = {"spike_window": 25, "version": 2} if model in _NCAS else {}
+    changes: dict[str, Any] = {"spike_window": 25, "version": 2} if model in _NCAS else {}
     return replace(_stable(model), name="stable-aug", augment=_AUGMENT, **changes)
 
 

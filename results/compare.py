@@ -1,9 +1,9 @@
 """Two runs side by side: what differs in provenance, and the paired difference of every model and condition.
 
 Answers are matched by task, part, case, label, model, condition, seeds and passes, not by key: the key says that two
-results must be equal, a comparison asks how far different weights, data, code or machines moved them. A difference is
-the second run's minus the first's, per case (passes of several seeds averaged first), with an interval over
-subjects.
+results must be equal, a comparison asks how far different weights, data, code or machines moved them. Recipe or weights
+count only where a run has several of a model (`compare_names`). A difference is the second run's minus the first's, per
+case (passes of several seeds averaged first), with an interval over subjects.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from . import load
+from .compare_names import named_alike
 from .compare_provenance import differences
 from .duplicates import resolve
 from .estimates import MACRO, macro, over_passes, summarise
@@ -59,7 +60,7 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
         ValueError: a file is damaged, or the runs have no answer in common; says what each holds.
     """
     folders = Path(first), Path(second)
-    one, two = (ledger(load(folder, everything=True)) for folder in folders)
+    one, two = named_alike(*(ledger(load(folder, everything=True)) for folder in folders))
     both = one.merge(two, on=MATCH, suffixes=("_first", "_second"), validate="one_to_one")
     if both.empty:
         raise ValueError(f"no answer in common: {folders[0]} holds {_content(one)}; {folders[1]} holds {_content(two)}")

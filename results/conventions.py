@@ -62,7 +62,8 @@ def ranks_by_convention(rows: "pd.DataFrame") -> "pd.DataFrame":
     Returns:
         One row per condition (clean cases on the native grid; the mean over all perturbed conditions), metric and
         model: `condition`, `metric`, `model`, and for each convention c `mean_c` and `rank_c`; `flips`: the ranks
-        differ. The mean is over cases, then labels, then conditions.
+        differ; `left_out`: cases of a perturbed condition, or clean ones, that not every model has a score for. The
+        mean is over cases, then labels, then conditions.
     """
     import pandas as pd
 
@@ -71,10 +72,10 @@ def ranks_by_convention(rows: "pd.DataFrame") -> "pd.DataFrame":
     found: list[pd.DataFrame] = []
     for condition, mine in ((CLEAN, clean), (PERTURBED, perturbed)):
         wanted = ["key", "name", "case", "group", *_POINT, "state", *metrics]
-        kept, _ = common(rows.loc[mine & rows["scored"], wanted], within=_POINT)
+        kept, lost = common(rows.loc[mine & rows["scored"], wanted], within=_POINT, by_all=True)
         if kept.empty:
             continue
-        found += [part.assign(condition=condition) for part in _ranks(kept, metrics)]
+        found += [part.assign(condition=condition, left_out=lost) for part in _ranks(kept, metrics)]
     if not found:
         return pd.DataFrame()
     table = pd.concat(found, ignore_index=True)

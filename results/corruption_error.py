@@ -65,8 +65,9 @@ def corruption_errors(
             weights = str(frame["weights"].iloc[0])[:8]
             named = f"CE and mCE are relative to {name} (weights {weights}) on the same cases."
             return _ratios(mine, reference), (named, *_unstable(reference, name))
+    have = "has" if len(fitting) == 1 else "have"
     return no_ce, (
-        f"mCE: undefined, {' and '.join(fitting)} shipped for {scope.task} has not the same split, cases, labels or "
+        f"mCE: undefined, {' and '.join(fitting)} shipped for {scope.task} {have} not the same split, cases, labels or "
         "perturbation versions.",
     )
 

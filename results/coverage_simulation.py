@@ -2,18 +2,18 @@
 
     python -m mednca_bench.results.coverage_simulation
 
-Generating model: n subjects with two cases each. A case's Dice is the quantile of a beta distribution (mean 0.86,
-sd 0.08, skewed to the left) at the normal probability of sqrt(0.8) u + sqrt(0.2) e, with u of the subject and e of the
-case standard normal: the two hippocampi of a subject are alike. In the harder variant 3 % of the subjects are failures,
-both cases 0. The true mean is known exactly. Every interval is computed as in the tables, with the tables' resamples.
+The subjects are those of `simulated_subjects.py`. The true mean is known exactly. Every interval is computed as in the
+tables, with the tables' resamples.
 
 Family-wise error: ten models against a reference on the same subjects, Wilcoxon and Holm as in the tables. Every model
 has its own exchangeable noise around the subjects' Dice; none differs from the reference ("all true"), or five are
 better by 0.05 and an error is a rejection among the other five ("half true").
 
-Risk–coverage areas and AUROC of failure: eight answers a subject from the same copula, a score that is the risk plus
-normal noise (sd 0.06, half of its variance the subject's own), a failure where Dice is below 0.8. The true numbers are
-those of 100,000 subjects.
+Means over five trainings as well as subjects: every training adds a normal effect of its own to the Dice of all
+subjects, with the subjects' own sd ("as between subjects") or a fifth of it.
+
+Risk–coverage areas and AUROC of failure: a failure where Dice is below 0.8. The true numbers are those of 100,000
+subjects.
 """
 
 import argparse
@@ -23,20 +23,22 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv, ndtr
 
 from .intervals import Method, mean_intervals
 from .paired_tests import ALPHA, holm
 from .quality_rows import FAILURE
 from .selective import aurc, auroc, by_score
 from .selective_intervals import intervals
+from .simulated_subjects import ALIKE, FAILURES, MEAN, SD, simulated_answers, simulated_dice
 from .surface import Reals
+from .training_seeds import ENOUGH_SEEDS, seed_interval
 
 SUBJECTS: Final = (9, 20, 48)
+MORE_SUBJECTS: Final = (60, 100)
+"""Of means too, where t intervals give way to BCa ones."""
+
 METHODS: Final[tuple[Method, ...]] = ("percentile", "bca", "t")
-MEAN, SD, ALIKE, FAILURES = 0.86, 0.08, 0.8, 0.03
 TESTS: Final = 10
-ANSWERS, NOISE = 8, 0.06
 MANY: Final = 20_000
 SEED: Final = 2302_03473
 REPLICATIONS: Final = 10_000
@@ -71,7 +73,7 @@ def coverage(
         seed: of the samples; every method sees the same ones.
     """
     rng = np.random.default_rng([seed, subjects, failures])
-    dice = _dice(rng, subjects, replications)
+    dice = simulated_dice(rng, subjects, replications)
     true = MEAN
     if failures:
         dice = np.where(rng.random((subjects, 1, replications)) < FAILURES, 0.0, dice)
@@ -87,7 +89,7 @@ def family_wise_error(
     from scipy.stats import wilcoxon
 
     rng = np.random.default_rng([seed, subjects, half, 1])
-    base = _dice(rng, subjects, replications).mean(axis=1)[:, None]
+    base = simulated_dice(rng, subjects, replications).mean(axis=1)[:, None]
     noise = 0.03 * (1 - base) / (1 - MEAN) * rng.standard_t(4, size=(subjects, TESTS + 1, replications))
     # The subject's Dice cancels in a difference; what is left of its skew is that poor cases vary more.
     differences = noise[:, 1:] - noise[:, :1]
@@ -101,16 +103,35 @@ def family_wise_error(
     return share("half true" if half else "all true", subjects, rejected)
 
 
+def seed_coverage(subjects: int, *, spread: float, replications: int = REPLICATIONS // 10, seed: int = SEED) -> Share:
+    """Share of the intervals over five trainings and the subjects that hold the true mean.
+
+    Args:
+        subjects: with two cases each.
+        spread: sd between trainings, in units of that between subjects.
+        replications: simulated samples.
+        seed: of the samples.
+    """
+    rng = np.random.default_rng([seed, subjects, round(1000 * spread), 3])
+    held = []
+    counts = np.full((ENOUGH_SEEDS, subjects), 2.0)
+    for dice in np.moveaxis(simulated_dice(rng, subjects, replications).mean(axis=1), -1, 0):
+        effect = spread * SD * np.sqrt((1 + ALIKE) / 2) * rng.standard_normal((ENOUGH_SEEDS, 1))
+        low, high = seed_interval(2 * (dice + effect), counts)
+        held.append(low <= MEAN <= high)
+    return share("seeds and subjects", subjects, np.array(held))
+
+
 def area_coverage(
     subjects: int, *, failures: bool = False, replications: int = REPLICATIONS // 5, seed: int = SEED
 ) -> tuple[Share, ...]:
     """Share of the intervals of AURC, excess and AUROC that hold the true number; samples without one are left out."""
     large = np.random.default_rng([seed, MANY, failures, 2])
-    true = np.mean([_areas(*_answers(large, MANY, failures=failures)[:2]) for _ in range(5)], axis=0)
+    true = np.mean([_areas(*simulated_answers(large, MANY, failures=failures)[:2]) for _ in range(5)], axis=0)
     rng = np.random.default_rng([seed, subjects, failures, 2])
     found = []
     for _ in range(replications):
-        score, risk, subject = _answers(rng, subjects, failures=failures)
+        score, risk, subject = simulated_answers(rng, subjects, failures=failures)
         bounds = intervals(score, risk, risk > 1 - FAILURE, subject)
         found.append((bounds.aurc, bounds.excess, bounds.auroc))
     low, high = np.moveaxis(np.array(found), -1, 0)
@@ -119,38 +140,18 @@ def area_coverage(
     return tuple(share(name, subjects, held[given[:, n], n]) for n, name in enumerate(names))
 
 
-def _answers(rng: np.random.Generator, subjects: int, *, failures: bool) -> tuple[Reals, Reals, npt.NDArray[np.intp]]:
-    """Score, risk and subject, (answers,) each."""
-    risk = 1 - _dice(rng, subjects, 1, cases=ANSWERS)[..., 0]
-    if failures:
-        risk = np.where(rng.random((subjects, 1)) < FAILURES, 1.0, risk)
-    own, each = rng.standard_normal((subjects, 1)), rng.standard_normal(risk.shape)
-    score = risk + NOISE * np.sqrt(0.5) * (own + each)
-    return score.ravel(), risk.ravel(), np.repeat(np.arange(subjects), ANSWERS)
-
-
 def _areas(score: Reals, risk: Reals) -> tuple[float, float, float]:
     answers, ideal = (by_score(one, risk, risk > 1 - FAILURE) for one in (score, risk))
     area = float(aurc(answers.size, answers.risk))
     return area, area - float(aurc(ideal.size, ideal.risk)), float(auroc(answers.size, answers.failed))
 
 
-def _dice(rng: np.random.Generator, subjects: int, replications: int, *, cases: int = 2) -> Reals:
-    """(subjects, cases, replications)."""
-    own = rng.standard_normal((subjects, 1, replications))
-    case = rng.standard_normal((subjects, cases, replications))
-    weight = MEAN * (1 - MEAN) / SD**2 - 1
-    probability = ndtr(np.sqrt(ALIKE) * own + np.sqrt(1 - ALIKE) * case)
-    dice: Reals = betaincinv(MEAN * weight, (1 - MEAN) * weight, probability)
-    return dice
-
-
 def report(*, replications: int = REPLICATIONS, seed: int = SEED) -> Iterator[str]:
-    """The results as lines of three Markdown tables."""
+    """The results as lines of four Markdown tables."""
     yield "| distribution | subjects | percentile | BCa | t |"
     yield "|---|--:|--:|--:|--:|"
     for failures in (False, True):
-        for subjects in SUBJECTS:
+        for subjects in (*SUBJECTS, *MORE_SUBJECTS):
             found = [
                 coverage(method, subjects, failures=failures, replications=replications, seed=seed)
                 for method in METHODS
@@ -174,6 +175,16 @@ def report(*, replications: int = REPLICATIONS, seed: int = SEED) -> Iterator[st
             areas = area_coverage(subjects, failures=failures, replications=max(1, replications // 5), seed=seed)
             cells = " | ".join(f"{one.value:.3f} ± {one.error:.3f}" for one in areas)
             yield f"| {'3 % failures' if failures else 'skewed'} | {subjects} | {cells} |"
+
+    yield ""
+    yield "| subjects | as between subjects | a fifth of it |"
+    yield "|--:|--:|--:|"
+    for subjects in SUBJECTS:
+        held = [
+            seed_coverage(subjects, spread=spread, replications=max(1, replications // 10), seed=seed)
+            for spread in (1.0, 0.2)
+        ]
+        yield f"| {subjects} | " + " | ".join(f"{one.value:.3f} ± {one.error:.3f}" for one in held) + " |"
 
 
 def main() -> None:

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .estimates import MACRO
 from .figure_kinds import CASES, EXAMPLE_SLICES, KINDS, Kind, NothingToDrawError, Run
+from .figure_sources import EXAMPLES
 from .plot_cases import read_cases, worst_median_best
 from .plot_examples import Examples, example_slices, read_examples
 from .run_info import RunInfo
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LOG = logging.getLogger(__name__)
-EXAMPLES: Final = "examples.npz"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Drawing:
         what: heading.
         caption: how to read it.
         alt: what a reader sees who cannot see it.
-        source: the name of the table it is drawn from, or "examples.npz".
+        sources: the names of the tables it is drawn from, the one that has its rows first; or "examples.npz".
         scope: what was scored.
         figure: as drawn.
     """
@@ -41,7 +41,7 @@ class Drawing:
     what: str
     caption: str
     alt: str
-    source: str
+    sources: tuple[str, ...]
     scope: Scope
     figure: "Figure"
 
@@ -62,7 +62,7 @@ def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterat
             except NothingToDrawError as reason:
                 _LOG.info("%s is not drawn: %s", name, reason)
                 continue
-            yield Drawing(name, kind.what, kind.caption, _alt(kind, rows), kind.table, scope, figure)
+            yield Drawing(name, kind.what, kind.caption, _alt(kind, rows), (kind.table, *kind.beside), scope, figure)
     yield from _example_drawings(folder, examples, run)
 
 
@@ -98,14 +98,15 @@ def _example_drawings(folder: Path, examples: Examples | None, run: Run) -> Iter
     else:
         alt = f"Image slices with contours: the worst, median and best clean case of {', '.join(cases.models)}."
         figure = worst_median_best(replace(cases, models=_of(cases.models, run)), looks=run.looks)
-        yield Drawing("cases", "Worst, median and best clean case of each model", CASES, alt, EXAMPLES, scope, figure)
+        what = "Worst, median and best clean case of each model"
+        yield Drawing("cases", what, CASES, alt, (EXAMPLES,), scope, figure)
     if examples is None:
         _LOG.info("examples is not drawn: %s has no examples.npz", folder)
     else:
         alt = f"Image slices of {examples.case} under {', '.join(examples.titles)}, with the contours of truth and of "
         alt += f"{', '.join(examples.models)}."
         figure = example_slices(replace(examples, models=_of(examples.models, run)), looks=run.looks)
-        yield Drawing("examples", f"One slice of {examples.case}", EXAMPLE_SLICES, alt, EXAMPLES, scope, figure)
+        yield Drawing("examples", f"One slice of {examples.case}", EXAMPLE_SLICES, alt, (EXAMPLES,), scope, figure)
 
 
 def _parts(tables: Mapping[str, Table], kind: Kind) -> "Iterator[tuple[Scope, pd.DataFrame, str]]":

@@ -90,7 +90,7 @@ def macro(
         plain: as in `summarise`.
 
     Returns:
-        As `summarise`, with `label` = "macro mean".
+        As `summarise`, with `label` = "macro mean" and as `subjects` those of the label that has the fewest.
     """
     if cases["label"].nunique() < 2:
         return None
@@ -110,7 +110,11 @@ def macro(
             bounds = [mean_intervals(total[some].T, many[some].T, averaged=True) for some in mine]
             low, high = np.array(bounds).reshape(-1, 2).T
             found |= {f"{metric}_low": low, f"{metric}_high": high}
-    return table.assign(**found, label=MACRO)
+    # The interval rests on the subjects of the label that has the fewest.
+    _, held = _by_subject(cases[metrics[0]].to_numpy(dtype=np.float64), labelled, subject, shape=(len(rows), len(who)))
+    fewest = np.full(len(table), np.iinfo(np.int64).max)
+    np.minimum.at(fewest, owner, (held > 0).sum(axis=1))
+    return table.assign(**found, subjects=fewest, label=MACRO)
 
 
 def _by_subject(values: Reals, place: Codes, subject: Codes, *, shape: tuple[int, int]) -> tuple[Reals, Reals]:

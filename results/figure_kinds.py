@@ -45,7 +45,7 @@ class NothingToDrawError(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """A figure that is drawn from one table.
+    """A figure that is drawn from the rows of one table, some with numbers of others beside them.
 
     Attributes:
         name: of its files.
@@ -54,6 +54,7 @@ class Kind:
         caption: how to read it.
         draw: from the table's rows of one scope.
         scored: the table's `label` is what was segmented, of which one is drawn; else it names what was timed.
+        beside: the names of the other tables whose numbers are drawn, as far as the run has them.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Kind:
     caption: str
     draw: "Callable[[pd.DataFrame, Run], Figure]"
     scored: bool = True
+    beside: tuple[str, ...] = ()
 
 
 def _curves(rows: "pd.DataFrame", run: Run) -> "Figure":
@@ -142,8 +144,8 @@ KINDS: Final = (
         "ranks",
         "ranks",
         "Ranks of the models (bars: 95 % over subjects)",
-        f"Rank of each model on clean images by two schemes; 1 is best. Bars: {_BAND}. "
-        "Models whose bars overlap are not told apart.",
+        "Rank of each model on clean images by two schemes; 1 is best. Bars: 95 % of the ranks over resamples of the "
+        "subjects. Whether two models differ is tested in the table pairwise: bars that overlap do not tell.",
         _ranks,
     ),
     Kind(
@@ -153,6 +155,7 @@ KINDS: Final = (
         f"Clean Dice against the number of trainable parameters. Bars: {_BAND}. Points with a black edge, joined by "
         "the dotted line, are on the Pareto front: no model is better and at most as large.",
         _parameters,
+        beside=("efficiency",),
     ),
     Kind(
         "dice_latency",
@@ -161,6 +164,7 @@ KINDS: Final = (
         f"Clean Dice against the median time for one slice. Bars: {_BAND}. Points with a black edge, joined by the "
         "dotted line, are on the Pareto front: no model is better and at most as slow.",
         _latency,
+        beside=("efficiency",),
     ),
     Kind(
         "dice_energy",
@@ -168,6 +172,7 @@ KINDS: Final = (
         "Dice against energy per slice",
         f"Clean Dice against the energy that the processor reports for one slice. Bars: {_BAND}.",
         _energy,
+        beside=("efficiency",),
     ),
     Kind(
         "latency",

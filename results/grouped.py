@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 _LARGEST: Final = 2**62
-_SPARSE: Final = 8
+_SPARSE: Final = 32
 """Possible numbers per row up to which a table of all of them is made, which is faster than sorting."""
 
 

@@ -5,7 +5,7 @@
 - `t`: the estimate ± the t quantile with n - 1 degrees of freedom times the standard error of a ratio of sums over
   subjects (linearised). Resamples of few subjects vary too little; this needs none.
 
-Tables use `t` below 50 subjects, where it was measured to hold the truth most often of the three (docs/statistics.md),
+Tables use `t` below 100 subjects, where it was measured to hold the truth most often of the three (docs/statistics.md),
 `bca` from there on.
 """
 
@@ -19,6 +19,32 @@ from .statistics import ENOUGH_SUBJECTS, LEVEL, Resamples, interval, resamples_o
 from .surface import Reals
 
 Method = Literal["percentile", "bca", "t"]
+
+
+def mean_interval(values: npt.ArrayLike, subjects: npt.ArrayLike, *, level: float = LEVEL) -> tuple[float, float]:
+    """The tables' own interval of a mean over cases.
+
+    Args:
+        values: (cases,) NaN cases are left out.
+        subjects: (cases,) the subject of each.
+        level: of confidence.
+
+    Returns:
+        The two bounds; NaN when fewer than two subjects have a value.
+
+    Example:
+        >>> low, high = mean_interval([0.8, 0.9, 0.7, 0.8], ["a", "a", "b", "c"])
+        >>> round(low, 3), round(high, 3)
+        (0.614, 0.986)
+    """
+    data = np.asarray(values, dtype=np.float64)
+    known = ~np.isnan(data)
+    if not known.any():
+        return np.nan, np.nan
+    _, index = np.unique(np.asarray(subjects)[known], return_inverse=True)
+    sums = np.bincount(index, weights=data[known]).astype(np.float64)[:, None]
+    low, high = mean_intervals(sums, np.bincount(index).astype(np.float64)[:, None], level=level)
+    return float(low[0]), float(high[0])
 
 
 def mean_intervals(

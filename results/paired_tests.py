@@ -1,7 +1,7 @@
 """Paired tests of differences, one number a subject, and what the sample could have shown at all.
 
-- Test: Wilcoxon signed-rank, two-sided (`scipy.stats.wilcoxon`: exact up to 50 subjects without ties; subjects without
-  any difference are dropped, Wilcoxon's own rule).
+- Test: Wilcoxon signed-rank, two-sided (`scipy.stats.wilcoxon`, which chooses between the exact distribution and the
+  normal approximation; subjects without any difference are dropped, Wilcoxon's own rule).
 - Correction: Holm's step-down within one declared family (Holm, "A simple sequentially rejective multiple test
   procedure", Scand. J. Statist. 1979).
 - Effect sizes: the matched-pairs rank-biserial correlation (W+ - W-) / (W+ + W-) in [-1, 1], which belongs to the test,

@@ -78,7 +78,7 @@ def notes(
     for figure in figures:
         if figure.remark and figure.model in set(part["model"]):
             yield f"{figure.source}, {figure.model}: {figure.remark}."
-    if warning := small_sample_warning(int(ours["subjects"].min())):
+    if warning := small_sample_warning(ours["subjects"]):
         yield warning
     yield from (note for reference in shipped if (note := _agreement(rows, reference)))
 

@@ -72,7 +72,7 @@ def ledger(
     else:
         rows = rows.sort_values(["key", "label"], kind="stable", ignore_index=True)
     scored = rows["state"].notna()
-    return rows.assign(name=_names(rows), scored=scored, failed=~scored & rows["key"].isin(set(failed)))
+    return rows.assign(name=names(rows), scored=scored, failed=~scored & rows["key"].isin(set(failed)))
 
 
 def _sorted(rows: "pd.DataFrame") -> bool:
@@ -98,17 +98,21 @@ def scopes(rows: "pd.DataFrame") -> list[tuple[Scope, "pd.DataFrame"]]:
     return [(Scope(str(task), str(split), bool(phantom)), part) for (task, split, phantom), part in parts]
 
 
-def common(rows: "pd.DataFrame", *, within: Sequence[str]) -> tuple["pd.DataFrame", int]:
+def common(rows: "pd.DataFrame", *, within: Sequence[str], by_all: bool = False) -> tuple["pd.DataFrame", int]:
     """Keep the cases that every model with any score has a score for.
 
     Args:
         rows: scored passes or cases, with `name` and `case`.
         within: what is compared: the cases in common are found for each combination of these columns.
+        by_all: drop a combination that a model of `rows` has no score of at all, where scores of several combinations
+            are put into one number; else that model is not compared there.
 
     Returns:
         The rows kept, and how many (combination, case) were dropped.
     """
     group, models = distinct_per_group(rows, within, "name")
+    if by_all:
+        models = np.full_like(models, rows["name"].nunique())
     point, have = distinct_per_group(rows, [*within, "case"], "name")
     wanted = np.zeros(have.size, dtype=np.int64)
     wanted[point] = models[group]
@@ -155,8 +159,12 @@ def unscored_models(rows: "pd.DataFrame") -> list[str]:
     return sorted(set(rows["name"]) - set(rows.loc[rows["scored"], "name"]))
 
 
-def _names(rows: "pd.DataFrame") -> "pd.Series[str]":
-    """The model's name, its passes if an ensemble, recipe where it has several, weights where one seed has several."""
+def names(rows: "pd.DataFrame") -> "pd.Series[str]":
+    """The model's name, its passes if an ensemble, recipe where it has several, weights where one seed has several.
+
+    Args:
+        rows: with `task`, `model`, `passes`, `recipe`, `train_seed` and `weights`.
+    """
     import pandas as pd
 
     columns = ["task", "model", "passes", "recipe", "train_seed", "weights"]

@@ -1,8 +1,10 @@
 """RUN/plots/NAME.json: what stands behind a figure, so that a number in a paper can be traced to its records.
 
-`source_sha256` is the SHA-256 of the bytes the figure is drawn from: of its table's CSV as `tables.write` leaves it, or
-of examples.npz. `records_sha256` is that of the run's records of the same task, part and kind of data: of the lines
-"KEY LABEL", sorted, each with a newline; a record's key hashes everything that can change it.
+`sources_sha256` has the SHA-256 of every file that the figure is drawn from: of its tables' CSV as `tables.write`
+leaves them, or of examples.npz; "" for a table that would be drawn from and that the run has not. `source` is the file
+with the figure's rows, `source_sha256` its hash. `records_sha256` is that of the run's records of the same task, part
+and kind of data: of the lines "KEY LABEL", sorted, each with a newline; a record's key hashes everything that can
+change it.
 """
 
 import hashlib
@@ -13,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from .drawings import EXAMPLES, Drawing
+from .drawings import Drawing
+from .figure_sources import file_of, sha256_of
 from .run_info import RunInfo
 from .scored import Scope
 from .store import Store
@@ -32,6 +35,8 @@ class Sidecars:
     def text(self, drawing: Drawing, *, marks: tuple[str, ...]) -> str:
         """The sidecar of a figure, as JSON."""
         count, digest = self._records(drawing.scope)
+        files = [file_of(source) for source in drawing.sources]
+        hashes = {file: sha256_of(file, folder=self._folder, tables=self._tables) for file in files}
         content: dict[str, Any] = {
             "figure": drawing.name,
             "title": drawing.what,
@@ -41,8 +46,9 @@ class Sidecars:
             "task": drawing.scope.task,
             "split": drawing.scope.split,
             "phantom": drawing.scope.phantom,
-            "source": EXAMPLES if drawing.source == EXAMPLES else f"tables/{drawing.source}.csv",
-            "source_sha256": hashlib.sha256(self._source(drawing.source)).hexdigest(),
+            "source": files[0],
+            "source_sha256": hashes[files[0]],
+            "sources_sha256": hashes,
             "records": count,
             "records_sha256": digest,
             "suite": self._info.suite,
@@ -50,9 +56,6 @@ class Sidecars:
             "mednca_bench": __version__,
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-
-    def _source(self, name: str) -> bytes:
-        return (self._folder / EXAMPLES).read_bytes() if name == EXAMPLES else self._tables[name].csv().encode("utf-8")
 
     @cached_property
     def _keys(self) -> "pd.DataFrame":

@@ -1,9 +1,10 @@
 """A table: numbers for machines, words for readers, and the notes without which neither should be read."""
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from .table_markdown import escape, grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,7 @@ class Table:
         lines += [line for mark in marks for line in (f"**{mark}**", "")]
         lines += [line for text in source for line in (escape(text), "")]
         for heading, places in self.sections():
-            lines += [f"## {escape(heading)}", "", *_grid(self.shown, places, self.strong), ""]
+            lines += [f"## {escape(heading)}", "", *grid(self.shown, places, self.strong, left=WORDS), ""]
         lines += [f"- {escape(note)}" for note in self.notes]
         return "\n".join(lines).rstrip() + "\n"
 
@@ -83,36 +84,6 @@ def heading(task: str, split: str, *, phantom: bool) -> str:
     """What was scored, in words."""
     words = [task or "unknown task", f"split: {split}" if split else "split unknown"]
     return ", ".join([*words, "PHANTOM DATA"] if phantom else words)
-
-
-def _grid(shown: "pd.DataFrame", places: list[int], strong: Collection[tuple[int, str]]) -> list[str]:
-    """Some rows as a Markdown table whose columns line up, so that it can be read as plain text too."""
-    names = [str(column) for column in shown.columns]
-    head = [escape(name) for name in names]
-    body = [
-        [_bold(escape(str(cell)), (place, name) in strong) for name, cell in zip(names, row, strict=True)]
-        for place, row in zip(places, shown.iloc[places].itertuples(index=False), strict=True)
-    ]
-    widths = [max(map(len, cells)) for cells in zip(head, *body, strict=True)]
-    left = [name in WORDS for name in names]
-    rule = ["-" * width if flush else "-" * (width - 1) + ":" for width, flush in zip(widths, left, strict=True)]
-
-    def line(cells: list[str]) -> str:
-        padded = (c.ljust(w) if flush else c.rjust(w) for c, w, flush in zip(cells, widths, left, strict=True))
-        return f"| {' | '.join(padded)} |"
-
-    return [line(head), line(rule), *(line(row) for row in body)]
-
-
-def _bold(text: str, strong: bool) -> str:
-    return f"**{text}**" if strong else text
-
-
-def escape(text: str) -> str:
-    """Text that stays inside its Markdown table cell and is no HTML."""
-    for given, safe in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("\r", " "), ("\n", " ")):
-        text = text.replace(given, safe)
-    return text
 
 
 def number(value: Any, digits: int, *, sign: bool = False) -> str:

@@ -7,6 +7,8 @@ of its own, from the clean pass on the model's grid.
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from .comparisons import clean_family
 from .estimates import MACRO, macro, over_passes, summarise
 from .scored import Scope, common, counts, ensemble_note, ledger, macro_counts, scopes, seeds, unscored_models
@@ -80,13 +82,15 @@ def _build(rows: "pd.DataFrame", metrics: Sequence[str]) -> "tuple[pd.DataFrame,
 
 
 def _supported(table: "pd.DataFrame", tests: "pd.DataFrame") -> list[int]:
-    """The row with the best Dice if its test against the next says so; tests are of one label or the mean over all."""
+    """The row with the best Dice if its test against the next finds it better; tests are of one label or the mean."""
     if tests.empty:
         return []
     mine = table[(table["label"] == tests["label"].iloc[0]) & table["dice_mean"].notna()]
     first, second = mine.sort_values(["dice_mean", "model"], ascending=[False, True])["model"].iloc[:2]
     pair = tests[tests["model"].isin([first, second]) & tests["other"].isin([first, second])]
-    return [int(mine.index[mine["model"] == first][0])] if pair["significant"].any() else []
+    # One bad case can lower the mean of the model that is better in nearly all: the test is of ranks, and has a side.
+    better = np.where(pair["model"] == first, pair["rank_biserial"], -pair["rank_biserial"]) > 0
+    return [int(mine.index[mine["model"] == first][0])] if (pair["significant"] & better).any() else []
 
 
 def _scope(
@@ -109,10 +113,10 @@ def _scope(
     # Labels by name, their mean after them.
     order = table.assign(last=table["label"] == MACRO).sort_values(["model", "last", "label"]).index
     table = table.loc[order].drop(columns="draws").reset_index(drop=True)
-    return scope.in_front_of(table), _notes(native, dropped=dropped, subjects=int(table["subjects"].max()))
+    return scope.in_front_of(table), _notes(native, dropped=dropped, subjects=table["subjects"])
 
 
-def _notes(native: "pd.DataFrame", *, dropped: int, subjects: int) -> list[str]:
+def _notes(native: "pd.DataFrame", *, dropped: int, subjects: "pd.Series[int]") -> list[str]:
     notes = ensemble_note(native)
     if warning := small_sample_warning(subjects):
         notes.append(warning)
@@ -131,8 +135,8 @@ def _legend(tasks: Iterable[str], *, bold: bool) -> tuple[str, ...]:
     tolerances = ", ".join(f"{nsd_tolerance(task):g} mm ({task})" for task in tasks)
     best = "Bold: the best Dice, where its Holm-corrected paired test against the next model has p <= 0.05."
     return (
-        "Dice: mean ± sd over cases [95 % interval over subjects], native grid; passes of several seeds are averaged "
-        "per case first.",
+        "Dice: mean ± sd over cases [95 % interval over subjects, for these trainings], native grid; passes of several "
+        "seeds are averaged per case first.",
         "Soft Dice (paper): not thresholded, on the resampled grid, as the Med-NCA paper reports it; comparable with "
         "the paper's numbers only.",
         f"NSD: share of both surfaces within a tolerance of the other: {tolerances}; a missed or invented structure 0.",

@@ -25,7 +25,7 @@ def data(
     info: RunInfo | None = None,
     strangers: int | None = None,
 ) -> Table | None:
-    """Cases, subjects and passes per model and label, by what became of them.
+    """Cases, subjects and answers per model and label, by what became of them.
 
     Args:
         frame: records with metrics, from `results.load`.
@@ -35,7 +35,8 @@ def data(
         strangers: how many records are of no unit, where `frame` is a ledger, which has none of them.
 
     Returns:
-        None when nothing was intended. `not_tried` passes are neither scored nor failed: the run was interrupted.
+        None when nothing was intended. `cases` and `subjects` are those intended, `scored_cases` and `scored_subjects`
+        those with any answer; `not_tried` answers are neither scored nor failed: the run was interrupted.
     """
     import pandas as pd
 
@@ -45,14 +46,20 @@ def data(
     parts = []
     for scope, mine in scopes(rows):
         tally = counts(mine, by=["name", "label"])
-        who = mine.groupby(["name", "label"]).agg(cases=("case", "nunique"), subjects=("group", "nunique"))
-        part = who.join(tally).reset_index().rename(columns={"name": "model"})
+        some = _who(mine[mine["scored"]]).add_prefix("scored_")
+        part = _who(mine).join(some).fillna(0).astype(int).join(tally).reset_index().rename(columns={"name": "model"})
         part["not_tried"] = part["intended"] - part["scored"] - part["failed"]
         parts.append(scope.in_front_of(part))
     table = pd.concat(parts, ignore_index=True)
     strangers = outside(frame, rows) if strangers is None else strangers
     notes = [_COUNTED, *_data_notes(info or RunInfo()), *_outside(strangers), *_failure_notes(rows, failures)]
     return Table("data", "Data and exclusions", table, _shown(table), tuple(notes))
+
+
+def _who(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Cases and subjects per model and label."""
+    parts = rows.groupby(["name", "label"], observed=True)
+    return parts.agg(cases=("case", "nunique"), subjects=("group", "nunique"))
 
 
 def _data_notes(info: RunInfo) -> list[str]:

@@ -79,7 +79,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
     first = ["model", "perturbation", "severity", "label", "shift_mod4", "cases", "subjects"]
     values = ["error_mean", "error_low", "error_high", "floor_mean", "drop_mean", "drop_low", "drop_high"]
     notes = []
-    if warning := small_sample_warning(int(table["subjects"].max())):
+    if warning := small_sample_warning(table["subjects"]):
         notes.append(warning)
     if dropped:
         notes.append(f"Left out, since not every model has both answers: {count_of(dropped, 'case')} of a severity.")

@@ -71,7 +71,7 @@ def _notes(part: "pd.DataFrame") -> list[str]:
                 f"{int(rows['subjects'].min())} subjects the smallest possible p, corrected, is above {ALPHA}: "
                 "no difference of any size could have been shown."
             )
-    if warning := small_sample_warning(int(part["subjects"].min())):
+    if warning := small_sample_warning(part["subjects"]):
         notes.append(warning)
     return notes
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 POOLED: Final = "all conditions"
 _TITLES: Final = {"nqm": "NQM", "entropy": "entropy"}
-_SHARED: Final = ["perturbation", "severity", "grid", "label"]
+_SHARED: Final = ["family", "severity", "grid", "label"]
+"""What an answer is to; `perturbation` is the row it is counted in."""
+
 _HEAD: Final = ("model", "label", "perturbation", "score")
 _ROW: Final = ["name", "label", "perturbation"]
 
@@ -68,7 +70,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.Data
     summaries, curves, dropped, who = [], [], 0, set()
     for answers in _answers(rows):
         tally = counts(answers, by=_ROW)
-        kept, lost = common(answers[answers["scored"]], within=_SHARED)
+        kept, lost = _compared(answers)
         for found in _of_family(kept, tally):
             summaries += [head | summary for head, summary, _ in found]
             curves += [head | point for head, _, points in found for point in points]
@@ -90,8 +92,17 @@ def _answers(rows: "pd.DataFrame") -> Iterator["pd.DataFrame"]:
     import pandas as pd
 
     kept = [name for name in _KEPT if name in rows.columns]
-    yield from (passes[kept] for passes in paired(rows))
-    yield rows[kept].assign(perturbation=pd.Categorical([POOLED]).repeat(len(rows)))
+    for passes in paired(rows):
+        yield passes[kept].assign(family=passes["perturbation"])
+    everything = rows[kept].assign(family=rows["perturbation"])
+    yield everything.assign(perturbation=pd.Categorical([POOLED]).repeat(len(rows)))
+
+
+def _compared(answers: "pd.DataFrame") -> tuple["pd.DataFrame", int]:
+    """The answers to what every model answered, of the models that answered to anything perturbed."""
+    scored = answers[answers["scored"]]
+    able = scored.loc[scored["severity"] > 0, "name"].unique()
+    return common(scored[scored["name"].isin(able)], within=_SHARED, by_all=True)
 
 
 _Found: TypeAlias = list[tuple[dict[str, Any], dict[str, Any], list[dict[str, float]]]]

@@ -11,7 +11,7 @@ from .metrics import METRICS
 from .ranks import aggregate_then_rank, rank_then_aggregate
 from .scored import ledger, scopes
 from .statistics import small_sample_warning
-from .table import MISSING, Table, number
+from .table import MISSING, Table, count_of, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def ranks(
         if found := [part for part in found if len(part) > 1]:
             part = pd.concat(found, ignore_index=True)
             parts.append(scope.in_front_of(part))
-            notes += [note] if (note := small_sample_warning(int(part["subjects"].min()), of="ranks")) else []
+            notes += [note] if (note := small_sample_warning(part["subjects"], of="ranks")) else []
     if not parts:
         return None
     table = pd.concat(parts, ignore_index=True)
@@ -150,6 +150,9 @@ def rank_conventions(
         if flipped
         else "No model's rank depends on the convention."
     )
+    for condition, rows in table[table["left_out"] > 0].groupby("condition", sort=False):
+        lost = count_of(int(rows["left_out"].max()), "case")
+        notes.append(f"Left out of '{condition}', since not every model has a score: {lost} of a condition.")
     return Table("rank_conventions", "Ranks under other conventions", table, _conventions_shown(table), tuple(notes))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from .by_subject import clean_cases
 from .estimates import summarise
 from .scored import ledger, scopes
+from .statistics import small_sample_warning
 from .table import Table, estimate, number
 from .training_seeds import ENOUGH_SEEDS, seed_interval
 
@@ -42,21 +43,23 @@ def training_seeds(
             part, note = _model(rows)
             if not part.empty:
                 parts.append(scope.in_front_of(part))
-                notes += [note] if note else []
+                notes.append(note)
     if not parts:
         return None
     table = pd.concat(parts, ignore_index=True)
+    if warning := small_sample_warning(table.loc[table["train_seed"] != ALL, "subjects"]):
+        notes.append(warning)
     return Table("training_seeds", "Training seeds", table, _shown(table), tuple(dict.fromkeys(notes)))
 
 
-def _model(rows: "pd.DataFrame") -> tuple["pd.DataFrame", str | None]:
+def _model(rows: "pd.DataFrame") -> tuple["pd.DataFrame", str]:
     import pandas as pd
 
     model = str(rows["name"].iloc[0])
     # A training takes a model's place, so that trainings are compared on the cases all of them have.
     cases, label = clean_cases(rows.assign(name=rows["train_seed"]))
     if cases.empty:
-        return cases, None
+        return cases, ""
     each = summarise(cases, by=["name"], metrics=["dice"]).rename(columns={"name": "train_seed"})
     parts = cases.groupby(["name", "group"], sort=True, observed=True)["dice"].agg(["sum", "count"])
     sums, counts = (parts[name].unstack("group", fill_value=0).to_numpy(dtype=np.float64) for name in ("sum", "count"))
@@ -75,9 +78,18 @@ def _model(rows: "pd.DataFrame") -> tuple["pd.DataFrame", str | None]:
     table = pd.concat([each[list(whole)], pd.DataFrame([whole])], ignore_index=True)
     table.insert(0, "model", model)
     table.insert(1, "label", label)
-    note = f"{model}: {len(each)} training seeds, fewer than {ENOUGH_SEEDS}: no interval over seeds is given."
-    return table, note if len(each) < ENOUGH_SEEDS else None
+    if len(each) < ENOUGH_SEEDS:
+        return (
+            table,
+            f"{model}: {len(each)} training seeds, fewer than {ENOUGH_SEEDS}: no interval over seeds is given.",
+        )
+    return table, _OVER_SEEDS
 
+
+_OVER_SEEDS: Final = (
+    f"Of nominal 95 %, simulated intervals over {ENOUGH_SEEDS} seeds and 9 to 48 subjects held the truth in 85 to "
+    "94 %; they are too narrow where trainings differ as much as subjects."
+)
 
 _LEGEND: Final = (
     "Dice: clean cases, native grid. One seed: [95 % interval over subjects, for this training only]. All: mean over "

@@ -69,7 +69,7 @@ def _scope(scope: Scope, rows: "pd.DataFrame") -> tuple["pd.DataFrame", list[str
     table = table.drop(columns=[c for c in table.columns if c.startswith(("dice_pair", "clean_pair"))])
     table = ordered(scoped(table.rename(columns={"name": "model"}), scope))
     notes = ensemble_note(rows)
-    if warning := small_sample_warning(int(table["subjects"].max())):
+    if warning := small_sample_warning(table["subjects"]):
         notes.append(warning)
     if dropped:
         notes.append(f"Left out, since not every model has a score: {count_of(dropped, 'case')} of a severity.")

@@ -79,13 +79,14 @@ def _scope(
     )
     table = _tally(passes).merge(table, on=ROW, how="left").merge(worst(curves), on=ROW, how="left")
     table = table.assign(retention=retention(table["dice_pair_mean"], table["clean_pair_mean"]))
-    table = table.merge(_with_mean(errors), on=["name", "perturbation", "label"], how="left")
+    wanted = sorted(passes.loc[passes["kind"] == "acquisition", "perturbation"].unique())
+    table = table.merge(_with_mean(errors, wanted), on=["name", "perturbation", "label"], how="left")
     hidden = [
         c for c in table.columns if c.startswith(("dice_pair", "clean_pair", "clean_sd", "clean_low", "clean_high"))
     ]
     table = ordered(scoped(table.drop(columns=hidden).rename(columns={"name": "model"}), scope))
-    notes = [*sentences, *ensemble_note(rows)]
-    if warning := small_sample_warning(int(table["subjects"].max())):
+    notes = [*sentences, *_without_mean(errors, wanted), *ensemble_note(rows)]
+    if warning := small_sample_warning(table["subjects"]):
         notes.append(warning)
     if dropped:
         notes.append(f"Left out, since not every model has every severity: {count_of(dropped, 'case')} of a family.")
@@ -112,14 +113,30 @@ def _worst_text(dice: Any, severity: Any) -> str:
     return MISSING if severity != severity else f"{number(dice, 3)} at {severity:.0f}"
 
 
-def _with_mean(errors: "pd.DataFrame") -> "pd.DataFrame":
-    """CE and relative CE per family and, under the name of all acquisition families, their means."""
+def _with_mean(errors: "pd.DataFrame", families: Collection[str]) -> "pd.DataFrame":
+    """CE and relative CE per family and, under the name of all acquisition families, their means.
+
+    A mean is over all of the families or it is none: it would improve with every family that a model fails.
+    """
     import pandas as pd
 
     if errors.empty:
         return errors
-    mean = errors.groupby(["name", "label"], observed=True)[["ce", "relative_ce"]].mean().reset_index()
+    each = errors[errors["perturbation"].isin(families)].groupby(["name", "label"], observed=True)[
+        ["ce", "relative_ce"]
+    ]
+    mean = each.mean().where(each.count() == len(families)).reset_index()
     return pd.concat([errors, mean.assign(perturbation=all_name("acquisition"))], ignore_index=True)
+
+
+def _without_mean(errors: "pd.DataFrame", families: Collection[str]) -> list[str]:
+    """A sentence for every model without an mCE though it has a CE."""
+    sentences = []
+    for name, mine in errors.groupby("name", sort=True, observed=True):
+        missing = sorted(set(families) - set(mine.loc[mine["ce"].notna(), "perturbation"]))
+        if missing and mine["ce"].notna().any():
+            sentences.append(f"mCE of {name}: undefined, it has no CE under {', '.join(missing)}.")
+    return sentences
 
 
 _LEGEND: Final = (

@@ -2,8 +2,8 @@
 
 Seeds and subjects are crossed (every training is scored on the same subjects), so both are resampled with replacement,
 independently, and a resample's mean is over the products of their weights (Owen, "The pigeonhole bootstrap", Annals of
-Applied Statistics 2007: on the wide side). Fewer than five seeds say next to nothing about the spread between
-trainings: each is shown, and no interval that claims to hold for other seeds is given.
+Applied Statistics 2007; measured coverage: docs/statistics.md). Fewer than five seeds say next to nothing about the
+spread between trainings: each is shown, and no interval that claims to hold for other seeds is given.
 """
 
 from typing import Final

@@ -1,10 +1,9 @@
 """The figures of a run as the page embeds them: as data URIs, with the words of their sidecars.
 
-Only figures that were drawn from the tables and examples the run has now are taken: the sidecar's hash tells.
+Only figures that were drawn from the tables and examples the run has now are taken: the sidecar's hashes tell.
 """
 
 import base64
-import hashlib
 import io
 import json
 import logging
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ..figure_sources import sha256_of
 from ..table import Table
 
 _LOG = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def pictures(folder: Path, tables: Mapping[str, Table]) -> tuple[Picture, ...]:
     found = []
     for path in sorted((folder / "plots").glob("*.json"), key=lambda path: (_place(path.stem), path.stem)):
         about = _sidecar(path)
-        if about is None or about["source_sha256"] != _present(folder, tables, about["source"]):
+        if about is None or not _is_fresh(about["sources_sha256"], folder, tables):
             _LOG.info("%s is not in the report: it was drawn from other tables than the run has now", path.stem)
             continue
         png = path.with_suffix(".png").read_bytes()
@@ -90,14 +90,12 @@ def _sidecar(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         return None
-    whole = isinstance(content, dict) and {"title", "caption", "alt", "source", "source_sha256"} <= content.keys()
+    whole = isinstance(content, dict) and {"title", "caption", "alt", "sources_sha256"} <= content.keys()
     return content if whole and all(path.with_suffix(end).is_file() for end in (".png", ".svg")) else None
 
 
-def _present(folder: Path, tables: Mapping[str, Table], source: str) -> str:
-    """The hash of what a figure would be drawn from now; "" where the run has it no more."""
-    table = tables.get(Path(source).stem)
-    if table is not None:
-        return hashlib.sha256(table.csv().encode("utf-8")).hexdigest()
-    path = folder / "examples.npz"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if source == path.name and path.exists() else ""
+def _is_fresh(hashes: Any, folder: Path, tables: Mapping[str, Table]) -> bool:
+    """Whether all that a figure was drawn from is in the run as it was; false for a sidecar that does not say."""
+    if not isinstance(hashes, dict) or not hashes:
+        return False
+    return all(sha256_of(str(file), folder=folder, tables=tables) == digest for file, digest in hashes.items())

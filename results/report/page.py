@@ -16,9 +16,10 @@ from markupsafe import Markup
 from ... import __version__
 from ..run_info import RunInfo, read_run_info
 from ..table import Table
+from .cautions import warnings
 from .figures import pictures
 from .fragment import ROWS, block
-from .summary import chapters, warnings
+from .summary import chapters
 from .templates import environment, text_of
 
 _ORDER: Final = (

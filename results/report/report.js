@@ -1,24 +1,51 @@
 "use strict";
 // Makes the report's tables sortable and filterable. Without this script they are plain tables.
 (() => {
-  const missing = "–";
-  const words = new Intl.Collator("en", { numeric: true });
+  const missing = ["–", ""];
+  const letters = new Intl.Collator("en");
+  const digits = /(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?/;
+  const number = (text) => Number(text.replaceAll(",", "").replaceAll("−", "-"));
 
-  // The number a cell starts with ("0.86 ± 0.02", "1,234", "23/24", "+0.01 [...]"); null where it has none.
+  // The number a cell starts with ("0.86 ± 0.02", "1,234", "23/24", "+0.01 [...]", "<0.0001"), and -1 or 1 where the
+  // cell says that it is less or more than that; null where it starts with none.
+  const start = new RegExp(`^([<>]?) ?([+−-]?${digits.source}(?:e[+−-]?\\d+)?)(?![\\p{L}\\d]|[.,]\\d)`, "u");
   const leading = (text) => {
-    const found = /^[+−-]?\d[\d,]*(?:\.\d+)?/.exec(text);
-    return found ? Number(found[0].replaceAll(",", "").replace("−", "-")) : null;
+    const found = start.exec(text);
+    return found ? [number(found[2]), { "<": -1, ">": 1 }[found[1]] ?? 0] : null;
+  };
+
+  // Words by letters, the numbers in them by their size: "s2" before "s10", and "0.15" before "0.2".
+  const natural = (one, other) => {
+    const pieces = new RegExp(`${digits.source}|\\D+`, "g");
+    const [a, b] = [one, other].map((text) => text.match(pieces) ?? []);
+    for (let place = 0; place < Math.min(a.length, b.length); place++) {
+      const [first, second] = [a[place], b[place]];
+      const both = /^\d/.test(first) && /^\d/.test(second);
+      const found = both ? number(first) - number(second) : letters.compare(first, second);
+      if (found) return found;
+    }
+    return a.length - b.length;
   };
   const cell = (row, place) => row.cells[place].textContent.trim();
 
-  const order = (rows, place, direction) => {
-    const known = rows.filter((row) => cell(row, place) !== missing);
-    const unknown = rows.filter((row) => cell(row, place) === missing);
-    const numeric = known.every((row) => leading(cell(row, place)) !== null);
-    const compare = numeric
-      ? (a, b) => leading(cell(a, place)) - leading(cell(b, place))
-      : (a, b) => words.compare(cell(a, place), cell(b, place));
-    return [...known.sort((a, b) => direction * compare(a, b)), ...unknown];
+  // Whether a column is one of numbers: those of words only if they are numbers throughout.
+  const numeric = (texts, words) => {
+    const found = texts.map(leading);
+    return words ? found.every((value) => value !== null) : found.some((value) => value !== null);
+  };
+
+  // The rows by one column; what has no number among numbers comes after them, what is undefined last.
+  const order = (rows, place, direction, words) => {
+    const known = rows.filter((row) => !missing.includes(cell(row, place)));
+    const unknown = rows.filter((row) => missing.includes(cell(row, place)));
+    const numbers = numeric(known.map((row) => cell(row, place)), words);
+    const compare = (a, b) => {
+      const [one, other] = [a, b].map((row) => cell(row, place));
+      const [x, y] = numbers ? [leading(one), leading(other)] : [null, null];
+      if (!x !== !y) return x ? -1 : 1;
+      return direction * (x ? x[0] - y[0] || x[1] - y[1] || natural(one, other) : natural(one, other));
+    };
+    return [...known.sort(compare), ...unknown];
   };
 
   const sortable = (table) => {
@@ -33,7 +60,7 @@
         const direction = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
-        body.append(...order([...body.rows], place, direction));
+        body.append(...order([...body.rows], place, direction, head.classList.contains("word")));
       });
     });
   };
@@ -46,7 +73,7 @@
 
   // A menu for a column of words that has a few of them.
   const menu = (table, place, changed) => {
-    const values = [...new Set([...table.tBodies[0].rows].map((row) => cell(row, place)))].sort(words.compare);
+    const values = [...new Set([...table.tBodies[0].rows].map((row) => cell(row, place)))].sort(natural);
     if (values.length < 2 || values.length > 60) return null;
     const select = document.createElement("select");
     select.append(new Option("all", ""), ...values.map((value) => new Option(value, "=" + value)));

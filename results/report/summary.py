@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from ..estimates import MACRO
 from ..scored import SCOPE
-from ..statistics import small_sample_warning
 from ..table import Table, bounds, count_of, heading, number
 
 if TYPE_CHECKING:
@@ -57,12 +56,24 @@ def _findings(parts: "Mapping[str, pd.DataFrame]") -> "Iterator[Finding]":
 
 
 def _size(rows: "pd.DataFrame") -> Finding:
-    cases, subjects = int(rows["cases"].max()), int(rows["subjects"].max())
-    sentence = f"{count_of(cases, 'case')} of {count_of(subjects, 'subject')} were scored with "
-    sentence += (
-        f"{count_of(rows['model'].nunique(), 'model')}; of {count_of(int(rows['intended'].sum()), 'pass', 'passes')} "
+    each = rows.groupby("model")[["scored_cases", "scored_subjects"]].max()
+    models = each[each["scored_cases"] > 0]
+    intended, scored = count_of(int(rows["intended"].sum()), "answer"), int(rows["scored"].sum())
+    if models.empty:
+        return Finding("0", "cases", f"Nothing was scored of {intended} intended.")
+    cases = _range(models["scored_cases"], "case")
+    sentence = f"{cases} of {_range(models['scored_subjects'], 'subject')} {'was' if cases == '1 case' else 'were'} "
+    few = f"{len(models)} of " if len(models) < len(each) else ""
+    sentence += f"scored with {few}{count_of(len(each), 'model')}; of {intended} intended {scored:,} "
+    return Finding(
+        f"{models['scored_cases'].max():,}", "cases", f"{sentence}{'has' if scored == 1 else 'have'} a score."
     )
-    return Finding(f"{cases:,}", "cases", f"{sentence}intended {int(rows['scored'].sum()):,} have a score.")
+
+
+def _range(numbers: "pd.Series[int]", one: str) -> str:
+    """`12 cases`, or `2 to 12 cases` where models differ."""
+    low, high = int(numbers.min()), int(numbers.max())
+    return count_of(high, one) if low == high else f"{low:,} to {count_of(high, one)}"
 
 
 def _accuracy(rows: "pd.DataFrame") -> "Iterator[Finding]":
@@ -70,20 +81,27 @@ def _accuracy(rows: "pd.DataFrame") -> "Iterator[Finding]":
         return
     ranked = rows.sort_values(["dice_mean", "model"], ascending=[False, True])
     best, last = ranked.iloc[0], ranked.iloc[-1]
-    sentence = f"{best['model']} has the highest mean Dice on clean images, {_dice(best, 'dice')}"
     if len(ranked) > 1:
+        sentence = f"{best['model']} has the highest mean Dice on clean images, {_dice(best, 'dice')}"
         sentence += f"; {last['model']} the lowest, {_dice(last, 'dice')}"
-    yield Finding(number(best["dice_mean"], 3), "best clean Dice", f"{sentence}.")
+    else:
+        sentence = f"{best['model']} has a mean Dice of {_dice(best, 'dice')} on clean images"
+    word = "best clean Dice" if len(ranked) > 1 else "clean Dice"
+    yield Finding(number(best["dice_mean"], 3), word, f"{sentence}.")
 
 
 def _robustness(rows: "pd.DataFrame") -> "Iterator[Finding]":
     total = rows[rows["perturbation"] == _TOTAL].sort_values(["delta_mean", "model"], ascending=[False, True])
     if not total.empty:
         best, last = total.iloc[0], total.iloc[-1]
-        sentence = f"{best['model']} loses least over all acquisition families: ΔDice {_dice(best, 'delta', sign=True)}"
+        loss = f"ΔDice {_dice(best, 'delta', sign=True)}"
         if len(total) > 1:
+            sentence = f"{best['model']} loses least over {_TOTAL}: {loss}"
             sentence += f"; {last['model']} loses most, {_dice(last, 'delta', sign=True)}"
-        yield Finding(number(best["delta_mean"], 3, sign=True), "smallest loss", f"{sentence}.")
+        else:
+            sentence = f"{best['model']} has {loss} over {_TOTAL}; no other model has a value"
+        word = "smallest loss" if len(total) > 1 else "change of Dice"
+        yield Finding(number(best["delta_mean"], 3, sign=True), word, f"{sentence}.")
     single = rows[~rows["perturbation"].str.startswith("all ")].sort_values(["delta_mean", "model", "perturbation"])
     if not single.empty:
         worst = single.iloc[0]
@@ -111,21 +129,3 @@ def _dice(row: "pd.Series[float]", metric: str, *, sign: bool = False) -> str:
 def _one_label(rows: "pd.DataFrame") -> "pd.DataFrame":
     means = rows[rows["label"] == MACRO]
     return rows if means.empty else means
-
-
-def warnings(tables: Mapping[str, Table]) -> tuple[str, ...]:
-    """What speaks against taking the numbers at their word: small samples, failed or missing passes, busy timings."""
-    found = []
-    if "data" in tables:
-        frame = tables["data"].frame
-        if warning := small_sample_warning(int(frame["subjects"].max())):
-            found.append(warning)
-        for column, words in (("failed", "Failed"), ("not_tried", "Not tried")):
-            if lost := int(frame[column].sum()):
-                found.append(
-                    f"{words}: {count_of(lost, 'pass', 'passes')}; the table Data and exclusions says of what."
-                )
-    signs = ("too long", "cannot become significant", "unstable", "likely too narrow", "Nothing was scored")
-    notes = (note for table in tables.values() for note in table.notes)
-    found += [note for note in notes if any(sign in note for sign in signs)]
-    return tuple(dict.fromkeys(found))

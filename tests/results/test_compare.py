@@ -22,6 +22,13 @@ def stored(folder: Path, rows: list[dict[str, Any]], **run: Any) -> Path:
     return folder
 
 
+WHOLE = {
+    "mednca_bench": "0.1.0", "data_sha256": "1" * 64, "versions": {"torch": "2.4"}, "machine": {"cores": 2},
+    "models": [{"model": "med-nca", "train_seed": 0, "weights": "a" * 64, "recipe": "quick"}],
+}  # fmt: skip
+"""What run.json must tell so that two runs can be said to be of the same making."""
+
+
 def rows_of(fake: ModuleType, *, weights: str, shift: float = 0.0, cases: int = 6) -> list[dict[str, Any]]:
     dices = np.round(np.linspace(0.7, 0.9, cases) + shift * np.arange(cases), 3)
     return [
@@ -34,9 +41,11 @@ def rows_of(fake: ModuleType, *, weights: str, shift: float = 0.0, cases: int = 
 
 
 def test_a_run_and_its_copy_are_identical(run_folder: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run_folder, copy)
-    found = compare(run_folder, copy)
+    run, copy = tmp_path / "run", tmp_path / "copy"
+    shutil.copytree(run_folder, run)
+    write_text(run / "run.json", json.dumps(json.loads((run / "run.json").read_text()) | WHOLE))
+    shutil.copytree(run, copy)
+    found = compare(run, copy)
     assert found.identical == len(Store(run_folder).load())
     assert found.provenance == ("provenance: the same code, versions, data, weights and machine",)
     assert (found.table.frame["dice_change_mean"].dropna() == 0).all() and (found.table.frame["changed"] == 0).all()
@@ -134,3 +143,76 @@ def test_what_differs_in_provenance_is_listed_by_name() -> None:
         f"med-nca seed 0 weights: {'a' * 12} | {'b' * 12}",
     )
     assert differences(one, {}) == ("provenance is unknown: run.json is missing",)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "said"),
+    [
+        ({"suite": "x"}, {"suite": "x"},
+         "provenance is unknown (code, versions, data, weights and machine): run.json does not tell of it in both"),
+        (WHOLE | {"machine": {}}, WHOLE | {"machine": None},
+         "provenance: the same code, versions, data and weights; unknown, since run.json does not tell of it in both: "
+         "machine"),
+        (WHOLE | {"models": [], "versions": {}}, WHOLE | {"models": [], "versions": {}},
+         "provenance: the same code, data and machine; unknown, since run.json does not tell of it in both: versions "
+         "and weights"),
+        (WHOLE, WHOLE, "provenance: the same code, versions, data, weights and machine"),
+    ],
+)  # fmt: skip
+def test_what_run_json_does_not_tell_is_called_unknown(one: dict[str, Any], two: dict[str, Any], said: str) -> None:
+    assert differences(one, two) == (said,)
+
+
+def trained(fake: ModuleType, *trainings: tuple[str, str, int], shift: float = 0.0, **values: Any) -> list[Any]:
+    """Records of two cases by trainings of one model: recipe, weights, seed; their Dice differ by training."""
+    return [
+        fake.record(
+            0.8 + 0.01 * n + 0.001 * ord(weights) + shift, case=f"c{n}", group=f"g{n}", recipe=recipe,
+            weights=weights * 64, train_seed=seed, key=fake.sha(recipe, weights, seed, n, values), **values,
+        )
+        for recipe, weights, seed in trainings
+        for n in range(2)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        ([("quick", "a", 0)], [("quick", "a", 0), ("stable", "b", 0)], {"med-nca [quick]": 0.0}),
+        ([("quick", "a", 0)], [("quick", "a", 0), ("quick", "b", 0)], {"med-nca aaaaaaaa": 0.0}),
+        ([("quick", "a", 0)], [("stable", "c", 0)], {"med-nca": 0.002}),
+        ([("quick", "a", 0)], [("quick", "c", 0), ("stable", "b", 0)], {"med-nca [quick]": 0.002}),
+        ([("quick", "a", 0), ("quick", "b", 1)], [("quick", "a", 0), ("quick", "d", 1)], {"med-nca": 0.001}),
+        (
+            [("quick", "a", 0), ("stable", "b", 0)],
+            [("stable", "c", 0), ("quick", "a", 0), ("paper", "d", 0)],
+            {"med-nca [quick]": 0.0, "med-nca [stable]": 0.001},
+        ),
+    ],
+)
+def test_a_model_is_matched_by_recipe_and_weights_only_where_a_run_has_several(
+    fake: ModuleType, tmp_path: Path, one: Any, two: Any, expected: dict[str, float]
+) -> None:
+    first, second = stored(tmp_path / "one", trained(fake, *one)), stored(tmp_path / "two", trained(fake, *two))
+    for runs, sign in (((first, second), 1), ((second, first), -1)):
+        table = compare(*runs).table
+        changes = dict(zip(table.frame["model"], sign * table.frame["dice_change_mean"], strict=True))
+        assert changes == pytest.approx(expected, abs=1e-9)
+        assert list(table.shown["Model"]) == list(expected)
+
+
+def test_recipes_that_neither_run_shares_are_not_taken_for_each_other(fake: ModuleType, tmp_path: Path) -> None:
+    one = stored(tmp_path / "one", trained(fake, ("paper", "a", 0)))
+    two = stored(tmp_path / "two", trained(fake, ("quick", "b", 0), ("stable", "c", 0)))
+    with pytest.raises(
+        ValueError, match=r"med-nca \[paper\] seed 0 .*med-nca \[quick\] seed 0, med-nca \[stable\] seed 0"
+    ):
+        compare(one, two)
+
+
+def test_an_ensemble_keeps_its_name_beside_a_recipe(fake: ModuleType, tmp_path: Path) -> None:
+    passes = {"passes": 10, "fire_seed": -1}
+    one = stored(tmp_path / "one", [*trained(fake, ("quick", "a", 0)), *trained(fake, ("quick", "a", 0), **passes)])
+    both = [("quick", "a", 0), ("stable", "b", 0)]
+    two = stored(tmp_path / "two", [*trained(fake, *both), *trained(fake, *both, **passes)])
+    assert list(compare(one, two).table.frame["model"]) == ["med-nca [quick]", "med-nca ×10 [quick]"]

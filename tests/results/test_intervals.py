@@ -1,14 +1,19 @@
 """Intervals over subjects against scipy, their laws, and coverage measured by simulation."""
 
+from types import ModuleType
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from mednca_bench.results.coverage_simulation import coverage, family_wise_error, main, report
-from mednca_bench.results.intervals import mean_intervals
+from mednca_bench.results.intervals import mean_interval, mean_intervals
+from mednca_bench.results.metrics import derive
 from mednca_bench.results.statistics import ENOUGH_SUBJECTS
+from mednca_bench.results.table_accuracy import accuracy
 from mednca_bench.results.training_seeds import seed_interval
 
 
@@ -17,6 +22,26 @@ def skewed(subjects: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     counts = rng.integers(1, 3, size=subjects).astype(float)
     return rng.beta(8, 2, size=subjects) * counts, counts
+
+
+@pytest.mark.parametrize("subjects", [9, ENOUGH_SUBJECTS + 20])
+def test_the_interval_of_one_mean_is_that_of_the_tables(fake: ModuleType, subjects: int) -> None:
+    rng = np.random.default_rng(0)
+    cases = [(f"c{n}", f"s{n // 2}", float(dice)) for n, dice in enumerate(rng.beta(8, 2, size=2 * subjects))]
+    frame = derive(pd.DataFrame([fake.record(dice, case=case, group=group) for case, group, dice in cases]))
+    table = accuracy(frame)
+    assert table is not None
+    row = table.frame.iloc[0]
+    order = rng.permutation(len(frame))
+    values, groups = frame["dice"].to_numpy()[order], frame["group"].to_numpy()[order]
+    assert mean_interval(values, groups) == pytest.approx((row["dice_low"], row["dice_high"]), abs=1e-12)
+    with_nan = mean_interval(np.append(values, np.nan), np.append(groups, "other"))
+    assert with_nan == pytest.approx(mean_interval(values, groups))
+
+
+def test_one_subject_has_no_interval() -> None:
+    for values, subjects in (([0.5, 0.6], ["a", "a"]), ([np.nan], ["a"]), ([], [])):
+        assert np.isnan(mean_interval(values, subjects)).all()
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
@@ -63,7 +88,7 @@ def test_bounds_hold_the_estimate_and_are_equivariant(subjects: int, seed: int, 
 
 
 def test_each_statistic_follows_the_rule_for_its_own_subjects() -> None:
-    sums, counts = (np.repeat(part[:, None], 2, axis=1) for part in skewed(60, 5))
+    sums, counts = (np.repeat(part[:, None], 2, axis=1) for part in skewed(ENOUGH_SUBJECTS + 10, 5))
     few = ENOUGH_SUBJECTS - 1
     sums[few:, 1] = counts[few:, 1] = 0
     low, high = mean_intervals(sums, counts)

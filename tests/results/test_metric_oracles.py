@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage, spatial
 
-from mednca_bench.results.measure import measure
+from mednca_bench.results.measure import measure, paper_sums
 from mednca_bench.results.metrics import derive
 
 SPACINGS = [(0.6, 0.6, 4.0), (2.0, 0.5, 1.25)]
@@ -124,3 +124,19 @@ def test_ece_by_a_plain_loop() -> None:
         inside = np.minimum(np.floor(probability * 15), 14) == place
         gap += abs(probability[inside].astype(float).sum() - truth[inside].sum())
     assert derived(probability, truth, (1.0, 1.0, 3.0))["ece"] == pytest.approx(gap / truth.size, rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_soft_dice_on_both_grids_is_monais_loss(seed: int) -> None:
+    """1 minus MONAI's Dice loss without smoothing; the paper's sums are of another, anisotropically resampled grid."""
+    import torch
+    from monai.losses.dice import DiceLoss
+
+    probability, truth = volume(seed)
+    small, label = ndimage.zoom(probability, (0.5, 0.75, 1), order=1), ndimage.zoom(truth, (0.5, 0.75, 1), order=0)
+    row = measure(probability, truth, spacing=SPACINGS[0]) | paper_sums(small, label)
+    found = derive(pd.DataFrame([row])).iloc[0]
+    for name, pair in (("dice_soft", (probability, truth)), ("dice_soft_paper", (small, label))):
+        soft, y = (torch.from_numpy(array[None, None].astype(np.float64)) for array in pair)
+        loss = DiceLoss(smooth_nr=0.0, smooth_dr=0.0)(soft, y)
+        assert found[name] == pytest.approx(1 - loss.item(), abs=1e-6)

@@ -17,7 +17,8 @@ from PIL import Image
 from mednca_bench.results import drawings, plots, report, tables
 from mednca_bench.results.atomic import write_text
 from mednca_bench.results.report import figures
-from mednca_bench.results.report.summary import chapters, warnings
+from mednca_bench.results.report.cautions import warnings
+from mednca_bench.results.report.summary import chapters
 from mednca_bench.results.store import Store
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>{{7*7}}$\\bad{$'\"&"
@@ -92,6 +93,24 @@ def test_nothing_overflows_and_the_colours_follow_the_reader(
     assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 150) == (scheme == "dark")
     pictures = "[...document.images].map((image) => [image.complete && image.naturalWidth > 0, image.alt.length > 20])"
     assert {tuple(flags) for flags in tab.evaluate(pictures)} == {(True, True)}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_that_goes_on_to_the_right_shows_it(opened: Callable[..., Any], scheme: str) -> None:
+    tab = opened(1000, scheme)
+    region = tab.query_selector("#table-robustness_summary .scroll")
+    assert region.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert region.evaluate("e => getComputedStyle(e, '::-webkit-scrollbar').height") == "11.2px"
+
+    def edge() -> float:
+        """How far the last column of pixels, in the middle, is from the table's ground: 0 to 255."""
+        picture = np.asarray(Image.open(io.BytesIO(region.screenshot())).convert("L")).astype(float)
+        ground = {"light": 255, "dark": 30}[scheme]
+        return float(np.median(np.abs(picture[60:-20, -2] - ground)))
+
+    assert edge() > 40
+    region.evaluate("e => e.scrollTo(e.scrollWidth, 0)")
+    assert edge() < 3
 
 
 def test_a_heading_sorts_by_number_both_ways_with_the_undefined_last(opened: Callable[..., Any]) -> None:
@@ -198,8 +217,8 @@ def test_findings_and_warnings_are_those_of_the_tables(run_folder: Path) -> None
     assert "unet-small loses most" in sentences and "7.2 times as many" in sentences
     found = warnings(built)
     assert any("6 subjects" in text for text in found)
-    assert "Failed: 5 passes; the table Data and exclusions says of what." in found
-    assert "Not tried: 1 pass; the table Data and exclusions says of what." in found
+    assert "Failed: 5 answers; the table Data and exclusions says of what." in found
+    assert "Not tried: 1 answer; the table Data and exclusions says of what." in found
     assert any("too long: unet-small" in text for text in found)
 
 

@@ -83,8 +83,10 @@ def test_many_statistics_are_the_same_as_one_at_a_time() -> None:
 
 
 def test_the_warning_names_the_number() -> None:
-    assert small_sample_warning(50) is None
-    assert "49 subjects" in str(small_sample_warning(49))
+    assert small_sample_warning(100) is None and small_sample_warning([100, 0, 1]) is None
+    assert "99 subjects" in str(small_sample_warning(99))
+    assert "Intervals rest on 9 to 60 subjects" in str(small_sample_warning([60, 9, 0]))
+    assert "Some intervals rest on 9 subjects" in str(small_sample_warning([300, 9]))
     assert "93 to 95 %" in str(small_sample_warning(9))
     assert "89 to 94 %" in str(small_sample_warning(9, of="ranks"))
     assert "92 to 96 %" in str(small_sample_warning(9, of="areas"))
