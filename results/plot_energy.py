@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .log_axis import few_ticks
 from .style import Look, new_figure
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def dice_against_energy(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> 
         )
     ax.set_xscale("log")
     ax.margins(x=0.3, y=0.2)
+    few_ticks(ax.xaxis, *ax.get_xlim())
     ax.set(xlabel="energy per slice (J, log scale; packages, idle power included)", ylabel="Dice, clean images")
     ax.legend(frameon=True, fontsize=8)
     return figure

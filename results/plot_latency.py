@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from .log_axis import few_ticks
 from .reference_timings import PUBLISHED_RATIO, RATIO_SIDE, published_timings
 from .style import PAGE_WIDTH, Look, new_figure
 
@@ -51,6 +52,7 @@ def latency_against_side(table: "pd.DataFrame", *, looks: Mapping[str, Look]) ->
     sides = sorted({int(side) for side in filled["image_side"]} | {RATIO_SIDE, 640, 960})
     ax.set_xticks(_apart(sides), [str(side) for side in _apart(sides)])
     ax.minorticks_off()
+    few_ticks(ax.yaxis, *ax.get_ylim())
     ax.set(xlabel="image side (pixels, log scale)", ylabel="one slice (ms, log scale)")
     _mark_ratio(ax, filled)
     figure.legend(loc="outside right upper", frameon=False, fontsize=7)

@@ -5,6 +5,7 @@ import itertools
 import json
 import logging
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -343,3 +344,22 @@ def test_damaged_examples_are_named(tmp_path: Path, fake: ModuleType, damage: st
         np.savez(path, **(arrays | {"truth": arrays["truth"][:1]}))
     with pytest.raises(ValueError, match=f"{path}.*delete it; the next run makes it again"):
         read_examples(tmp_path)
+
+
+@pytest.mark.parametrize("models", [{"a": 70_016}, {"a": 70_016, "b": 36_950_273}, {"a": 394_977, "b": 479_244}])
+def test_labels_of_a_log_axis_do_not_touch(models: dict[str, int]) -> None:
+    table = pd.DataFrame(
+        [
+            {"model": name, "cost": cost, "dice_mean": 0.9, "dice_low": 0.88, "dice_high": 0.92}
+            for name, cost in models.items()
+        ]
+    )
+    figure = dice_against_cost(table, cost="cost", words="trainable parameters", looks=style.looks(models))
+    figure.draw_without_rendering()
+    (ax,) = figure.axes
+    low, high = ax.get_xlim()
+    shown = [
+        text for text in ax.get_xticklabels(which="both") if text.get_text() and low <= text.get_position()[0] <= high
+    ]
+    boxes = sorted((text.get_window_extent() for text in shown), key=lambda box: box.x0)
+    assert len(boxes) >= 2 and all(one.x1 < other.x0 for one, other in pairwise(boxes))
