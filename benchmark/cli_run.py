@@ -171,20 +171,22 @@ def train(model: str, seed: int, threads: int, minutes: float | None, out: Path 
 
 @click.command()
 @click.argument("run_folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def report(run_folder: Path) -> None:
+@click.option("--reference", metavar="MODEL", help="Whom others are tested against. Default: med-nca, if scored.")
+@click.option("--baseline", metavar="NAME", help="Shipped weights that CE and mCE are relative to, see `list weights`.")
+def report(run_folder: Path, reference: str | None, baseline: str | None) -> None:
     """Write tables, plots and report.html of a run folder again, from its records."""
     from ..results.run_info import require_run
 
     require_run(run_folder)
-    show_results(run_folder)
+    show_results(run_folder, reference=reference, baseline=baseline)
 
 
-def show_results(folder: Path) -> None:
+def show_results(folder: Path, *, reference: str | None = None, baseline: str | None = None) -> None:
     """Write a run folder's tables, plots and report and print the headline tables."""
     from ..results import leftovers, plots, report, tables
     from ..results.run_info import read_run_info
 
-    built = tables.build(folder)
+    built = tables.build(folder, reference=reference, baseline=baseline)
     written = [*tables.write(folder, tables=built), *plots.write(folder, tables=built)]
     leftovers.clear(folder, written=written)
     page = report.write(folder, tables=built)

@@ -79,7 +79,7 @@ def reference_model(names: list[str], reference: str | None = None) -> str:
     """The model that others are compared with."""
     if reference is not None:
         if reference not in names:
-            raise ValueError(f"reference model {reference!r} was not scored; scored: {', '.join(names)}")
+            raise ValueError(f"reference model {reference!r} was not scored; scored: {', '.join(names)} (perturbed)")
         return reference
     return next((name for name in _REFERENCES if name in names), names[0])
 

@@ -72,11 +72,15 @@ def records(family: str = "") -> tuple[ReferenceRecords, ...]:
     return tuple(ReferenceRecords(name, suite, frame.drop(columns=list(LIST_COLUMNS))) for name, suite, frame in every)
 
 
-def shipped() -> dict[str, "pd.DataFrame"]:
+def shipped(only: str | None = None) -> dict[str, "pd.DataFrame"]:
     """Every baseline for corruption errors that comes with the package, by name; Dice is the mean over passes.
 
+    Args:
+        only: the name of one that is wanted.
+
     Raises:
-        ValueError: a file has not the columns of `COLUMNS`, is damaged or of another schema; names it.
+        ValueError: there is none of that name, or a file has not the columns of `COLUMNS`, is damaged or of another
+            schema; names it.
     """
     import pandas as pd
 
@@ -94,7 +98,11 @@ def shipped() -> dict[str, "pd.DataFrame"]:
             if missing := set(COLUMNS) - set(frame.columns):
                 raise ValueError(f"{entry}: columns missing: {', '.join(sorted(missing))}")
             found[entry.name.removeprefix("corruption-").removesuffix(".csv")] = frame
-    return found
+    if only is None:
+        return found
+    if only not in found:
+        raise ValueError(f"no baseline '{only}' for corruption errors is shipped; known: {', '.join(sorted(found))}")
+    return {only: found[only]}
 
 
 def _read(family: str, *, columns: list[str]) -> Iterator[tuple[str, str, "pd.DataFrame"]]:

@@ -61,14 +61,19 @@ __all__ = [
 ]
 
 
-def build(run_folder: str | Path) -> dict[str, Table]:
+def build(run_folder: str | Path, *, reference: str | None = None, baseline: str | None = None) -> dict[str, Table]:
     """The tables of a run by name; those that have nothing to show are left out.
+
+    Args:
+        run_folder: as given to `--out`.
+        reference: the model that `pairwise` compares the others with; not chosen by any score when None.
+        baseline: the shipped weights whose errors CE and mCE are relative to; the first that fit when None.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: a file of the run is damaged; names it and the remedy.
+        ValueError: a file of the run is damaged, or there is no such reference or baseline; names it and the remedy.
     """
-    folder = Path(run_folder)
+    folder, baselines = Path(run_folder), shipped(baseline)
     run = compact(folder)
     info = read_run_info(folder)
     rows = _ledger(run)
@@ -85,9 +90,9 @@ def build(run_folder: str | Path) -> dict[str, Table]:
             accuracy_details(clean),
             table1(scores, parameters=info.parameters),
             reproduction(rows, scores, published=published_accuracy(), shipped=records("accuracy")),
-            robustness_summary(rows, references=shipped()),
+            robustness_summary(rows, references=baselines),
             severities.result(),
-            pairwise(rows),
+            pairwise(rows, reference=reference),
             ranks(rows),
             rank_conventions(rows),
             training_seeds(rows),

@@ -231,6 +231,22 @@ def test_report_writes_tables_and_plots_again(typed, tmp_path, capsys):
     assert "<title>accuracy-v1" in (tmp_path / "r/report.html").read_text()
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--reference", "reference model 'nobody' was not scored"), ("--baseline", "no baseline 'nobody' for corruption")],
+)
+def test_a_report_against_nobody_names_those_there_are(typed, tmp_path, capsys, option, words):
+    typed("run", "--suite", "robustness", "--perturbation", "shift", "--out", "r", "--jobs", "1")
+    before = (tmp_path / "r/tables/pairwise.csv").read_bytes()
+    with pytest.raises(SystemExit) as caught:
+        main(["report", "r", option, "nobody"])
+    assert caught.value.code == 1 and words in capsys.readouterr().err
+    assert (tmp_path / "r/tables/pairwise.csv").read_bytes() == before
+    with pytest.raises(SystemExit) as caught:
+        main(["report", "r", "--reference", "threshold"])
+    assert caught.value.code == 0
+
+
 def test_a_report_on_damaged_records_names_the_file(typed, tmp_path, capsys):
     typed("run", "--suite", "accuracy", "--out", "r", "--jobs", "1")
     (part,) = (tmp_path / "r/records").iterdir()

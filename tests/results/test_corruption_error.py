@@ -69,6 +69,15 @@ def test_labels_are_averaged_before_the_ratio(fake: ModuleType) -> None:
     assert found == pytest.approx({"one": 0.5, "two": 0.8, "macro mean": 2 / 3})
 
 
+def test_the_baseline_that_is_asked_for_is_taken_or_the_known_ones_are_named() -> None:
+    every = reference_records.shipped()
+    assert len(every) > 1
+    for name in every:
+        assert list(reference_records.shipped(name)) == [name]
+    with pytest.raises(ValueError, match=f"no baseline 'x' for corruption errors is shipped; known: {min(every)}, "):
+        reference_records.shipped("x")
+
+
 @pytest.mark.parametrize("clean_name", ["noise", "clean"])
 def test_relative_ce_by_hand(fake: ModuleType, clean_name: str) -> None:
     """Noise takes 0.1 from the model and 0.2 from the reference, whose clean rows may stand under either name."""
