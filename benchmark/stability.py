@@ -2,7 +2,8 @@
 
 A run survived if all its updates were done, the NCA's state was finite and |state| <= `STATE_BOUND` at the end of both
 levels in every update, and the final hard Dice on val is at least `LEAST_DICE`: a learning rate of nothing does not
-count. One JSON file per recipe and seed appears when its run has ended; until then a checkpoint is beside it.
+count. A run whose state has come above the bound is lost and ends there. One JSON file per recipe and seed appears when
+its run has ended; until then a checkpoint is beside it.
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ def _row(folder: Path, training: Training, note: Callable[[str], object]) -> dic
         train=SliceSet(cases),
         val=training.prepared("val"),
         checkpoint=folder / f"{stem}.safetensors",
+        largest_state=STATE_BOUND,
     )
     model = models.build(recipe.model, in_channels=cases[0].image.shape[1], seed=training.seed, **recipe.options)
 

@@ -7,6 +7,7 @@ of the checkpoint. What counts as divergence: `divergence.py`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -42,7 +43,18 @@ GOAL_DICE = 0.85  # soft Dice on val; the time to it is noted
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRun:
-    """One run's fixed part: its key, seed, recipe, slices, the file it can go on from, and how long it may take now."""
+    """One run's fixed part.
+
+    Attributes:
+        key: of the weights.
+        seed: of training.
+        recipe: how.
+        train: the slices.
+        val: cases of the learning curve.
+        checkpoint: the file it can go on from.
+        minutes: how long it may take now.
+        largest_state: |state| of a recurrent model above which nothing can save it: it ends there, without rollback.
+    """
 
     key: str
     seed: int
@@ -51,6 +63,7 @@ class TrainingRun:
     val: tuple[PreparedCase, ...]
     checkpoint: Path
     minutes: float | None = None
+    largest_state: float = math.inf
 
     @property
     def total(self) -> int:
@@ -85,7 +98,7 @@ def train(
         The final position with the learning curve.
 
     Raises:
-        DivergedError: the run diverged, and its recipe has no rollback (left).
+        DivergedError: the run diverged, and its recipe has no rollback (left); or its state came above the limit.
         PausedError: the run's minutes are over.
     """
     optimiser = torch.optim.Adam(model.parameters(), lr=run.recipe.learning_rate, betas=run.recipe.betas)
@@ -114,6 +127,7 @@ def train(
                 rate_factor=0.5 ** len(position.rollbacks),
             )
             position = _noted(position, line, largest, keep=kept(run.recipe))
+            _check_state(position, line, run)
             reason = divergence(run.recipe, losses=position.losses, norms=position.norms)
             if reason is not None:
                 rollback = _rollback(position, line, run, reason)
@@ -157,6 +171,15 @@ def _noted(position: Position, line: LogLine, largest: float, *, keep: int) -> P
         norms=(*position.norms, line.gradient_norm)[-keep:],
         largest_state=max(position.largest_state, largest),
     )
+
+
+def _check_state(position: Position, line: LogLine, run: TrainingRun) -> None:
+    if position.largest_state > run.largest_state:
+        raise DivergedError(
+            f"training of {run.recipe.model} (recipe {run.recipe.name}, seed {run.seed}) ended at update "
+            f"{line.update}: |state| {position.largest_state:.4g}, above {run.largest_state:g}",
+            position,
+        )
 
 
 def _rollback(position: Position, line: LogLine, run: TrainingRun, reason: str) -> Rollback:

@@ -49,6 +49,14 @@ def test_a_stopped_experiment_makes_what_is_missing(experiment):
     assert rows[0] == first and len(rows) == 4
 
 
+def test_a_run_above_the_bound_is_lost_and_ends_there(experiment, monkeypatch):
+    monkeypatch.setattr(stability_module, "STATE_BOUND", 1e-6)
+    row = next(survives(experiment))
+    assert not row["survived"] and row["updates"] == 0 and row["final_dice"] is None and row["rollbacks"] == []
+    assert "ended at update 1: |state|" in row["problem"] and "above 1e-06" in row["problem"]
+    assert not list((experiment.out / "stability").glob("*.safetensors"))
+
+
 def test_another_length_is_another_run(experiment):
     next(survives(experiment))
     assert next(survives(replace(experiment, updates=4)))["updates"] == 4
