@@ -18,7 +18,7 @@ from .estimates import MACRO, macro, over_passes, summarise
 from .merge_provenance import read_description
 from .run_info import read_run_info
 from .scored import SCOPE, Scope, ledger, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .store import Store
 from .table import Table, count_of, estimate, number
 

@@ -8,7 +8,7 @@ from .reference_records import ReferenceRecords
 from .reproduction import FOREGROUND, MARGIN
 from .reproduction_lines import HARD, OURS, comparable
 from .scored import Scope, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 
 if TYPE_CHECKING:
     import pandas as pd

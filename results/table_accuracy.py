@@ -12,7 +12,7 @@ import numpy as np
 from .comparisons import clean_family
 from .estimates import MACRO, macro, over_passes, summarise
 from .scored import Scope, common, counts, ensemble_note, ledger, macro_counts, scopes, seeds, unscored_models
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .surface_metrics import nsd_tolerance
 from .table import Table, bounds, count_of, number, spread
 

@@ -13,7 +13,7 @@ from .equivariance_error import shift_pixels
 from .estimates import MACRO, macro, over_passes, summarise
 from .pairs import paired
 from .scored import Scope, common, ledger, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .table import Table, count_of, estimate, number
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .comparisons import ITSELF, REFERENCE, compared
 from .paired_tests import ALPHA
 from .scored import ledger, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .table import MISSING, Table, count_of, estimate, number
 
 if TYPE_CHECKING:

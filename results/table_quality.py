@@ -19,7 +19,7 @@ from .grouped import codes
 from .pairs import paired
 from .quality_rows import COLUMNS, FAILURE, SCORES, Answers, rows_of
 from .scored import Scope, common, counts, ensemble_note, ledger, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .table import Table, bounds, count_of, number
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from .conventions import CONVENTIONS, ranks_by_convention
 from .metrics import METRICS
 from .ranks import aggregate_then_rank, rank_then_aggregate
 from .scored import ledger, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .table import MISSING, Table, count_of, number
 
 if TYPE_CHECKING:

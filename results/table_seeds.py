@@ -8,7 +8,7 @@ import numpy as np
 from .by_subject import clean_cases
 from .estimates import summarise
 from .scored import ledger, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .table import Table, estimate, number
 from .training_seeds import ENOUGH_SEEDS, seed_interval
 

@@ -13,7 +13,7 @@ import numpy as np
 from .estimates import MACRO, macro, over_passes, summarise
 from .pairs import CELL, paired
 from .scored import Scope, common, counts, ensemble_note, ledger, macro_counts, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .table import MISSING, Table, count_of, estimate, number
 
 if TYPE_CHECKING:

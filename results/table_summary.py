@@ -15,7 +15,7 @@ from .corruption_error import corruption_errors
 from .curves import ROW, UNLABELLED, all_name, complete, per_case, with_all_families, worst
 from .estimates import macro, summarise
 from .scored import Scope, counts, ensemble_note, ledger, macro_counts, scopes
-from .statistics import small_sample_warning
+from .small_samples import small_sample_warning
 from .table import MISSING, Table, count_of, estimate, number
 from .table_severity import COUNTED, ordered, retention, scoped, with_pairs
 

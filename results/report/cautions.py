@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ..statistics import small_sample_warning
+from ..small_samples import small_sample_warning
 from ..table import Table, count_of
 
 SIGNS: Final = (

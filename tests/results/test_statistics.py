@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from mednca_bench.results import statistics
-from mednca_bench.results.statistics import Resamples, bootstrap_mean, interval, small_sample_warning
+from mednca_bench.results.small_samples import small_sample_warning
+from mednca_bench.results.statistics import Resamples, bootstrap_mean, interval
 
 
 def test_one_case_per_subject_agrees_with_scipy() -> None:
