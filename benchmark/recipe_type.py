@@ -41,7 +41,7 @@ class Recipe:
         loss_spike: divergence is a median of the last `spike_window` losses above this times that of the ten times as
             many before; None looks for numbers that are not finite only.
         norm_spike: the same for the gradient's norm.
-        spike_window: updates.
+        spike_window: updates that these two look at; they are compared with the ten times as many before them.
         rollbacks: how often a diverged run goes back to its last good state with half the learning rate.
         augment: strength of each of `AUGMENTATIONS`; see `augment.py`.
         validations: points of the learning curve with a validation score.
