@@ -116,18 +116,7 @@ def train(
             if run.recipe.rollbacks and position.updates % GOOD_UPDATES == 0 and _calm(position, run):
                 good = capture(model, optimiser, average)
                 position = replace(position, good=position.updates)
-            line, largest = one_update(
-                model,
-                optimiser,
-                run.recipe,
-                run.train,
-                seed=run.seed,
-                update=position.updates,
-                total=run.total,
-                rate_factor=0.5 ** len(position.rollbacks),
-            )
-            position = _noted(position, line, largest, keep=kept(run.recipe))
-            _check_state(position, line, run)
+            line, position = _attempt(model, optimiser, run, position)
             reason = divergence(run.recipe, losses=position.losses, norms=position.norms)
             if reason is not None:
                 rollback = _rollback(position, line, run, reason)
@@ -163,23 +152,35 @@ def _calm(position: Position, run: TrainingRun) -> bool:
     return position.good is None or calm(run.recipe, losses=position.losses)
 
 
-def _noted(position: Position, line: LogLine, largest: float, *, keep: int) -> Position:
-    return replace(
+def _attempt(
+    model: Segmenter, optimiser: torch.optim.Optimizer, run: TrainingRun, position: Position
+) -> tuple[LogLine, Position]:
+    """One update, which may have to be undone, and the position that has seen it; ends a run with too large a state."""
+    line, largest = one_update(
+        model,
+        optimiser,
+        run.recipe,
+        run.train,
+        seed=run.seed,
+        update=position.updates,
+        total=run.total,
+        rate_factor=0.5 ** len(position.rollbacks),
+    )
+    seen = kept(run.recipe)
+    position = replace(
         position,
         computed=position.computed + 1,
-        losses=(*position.losses, line.loss)[-keep:],
-        norms=(*position.norms, line.gradient_norm)[-keep:],
+        losses=(*position.losses, line.loss)[-seen:],
+        norms=(*position.norms, line.gradient_norm)[-seen:],
         largest_state=max(position.largest_state, largest),
     )
-
-
-def _check_state(position: Position, line: LogLine, run: TrainingRun) -> None:
     if position.largest_state > run.largest_state:
         raise DivergedError(
             f"training of {run.recipe.model} (recipe {run.recipe.name}, seed {run.seed}) ended at update "
             f"{line.update}: |state| {position.largest_state:.4g}, above {run.largest_state:g}",
             position,
         )
+    return line, position
 
 
 def _rollback(position: Position, line: LogLine, run: TrainingRun, reason: str) -> Rollback:

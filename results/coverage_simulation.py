@@ -148,43 +148,29 @@ def _areas(score: Reals, risk: Reals) -> tuple[float, float, float]:
 
 def report(*, replications: int = REPLICATIONS, seed: int = SEED) -> Iterator[str]:
     """The results as lines of four Markdown tables."""
-    yield "| distribution | subjects | percentile | BCa | t |"
-    yield "|---|--:|--:|--:|--:|"
-    for failures in (False, True):
-        for subjects in (*SUBJECTS, *MORE_SUBJECTS):
-            found = [
-                coverage(method, subjects, failures=failures, replications=replications, seed=seed)
-                for method in METHODS
-            ]
-            cells = " | ".join(f"{one.value:.3f} ± {one.error:.3f}" for one in found)
-            yield f"| {'3 % failures' if failures else 'skewed'} | {subjects} | {cells} |"
-    yield ""
-    yield "| subjects | all ten true | five of ten true |"
-    yield "|--:|--:|--:|"
-    for subjects in SUBJECTS:
-        errors = [
-            family_wise_error(subjects, half=half, replications=max(1, replications // 5), seed=seed)
-            for half in (False, True)
-        ]
-        yield f"| {subjects} | " + " | ".join(f"{one.value:.3f} ± {one.error:.3f}" for one in errors) + " |"
-    yield ""
-    yield "| distribution | subjects | AURC | excess | AUROC |"
-    yield "|---|--:|--:|--:|--:|"
-    for failures in (False, True):
-        for subjects in SUBJECTS:
-            areas = area_coverage(subjects, failures=failures, replications=max(1, replications // 5), seed=seed)
-            cells = " | ".join(f"{one.value:.3f} ± {one.error:.3f}" for one in areas)
-            yield f"| {'3 % failures' if failures else 'skewed'} | {subjects} | {cells} |"
+    samples = {"seed": seed, "replications": replications}
+    fewer, fewest = ({"seed": seed, "replications": max(1, replications // part)} for part in (5, 10))
+    kinds = ((False, "skewed"), (True, "3 % failures"))
 
-    yield ""
-    yield "| subjects | as between subjects | a fifth of it |"
-    yield "|--:|--:|--:|"
-    for subjects in SUBJECTS:
-        held = [
-            seed_coverage(subjects, spread=spread, replications=max(1, replications // 10), seed=seed)
-            for spread in (1.0, 0.2)
-        ]
-        yield f"| {subjects} | " + " | ".join(f"{one.value:.3f} ± {one.error:.3f}" for one in held) + " |"
+    yield from ("| distribution | subjects | percentile | BCa | t |", "|---|--:|--:|--:|--:|")
+    for failures, words in kinds:
+        for n in (*SUBJECTS, *MORE_SUBJECTS):
+            yield _line(words, n, *(coverage(method, n, failures=failures, **samples) for method in METHODS))
+    yield from ("", "| subjects | all ten true | five of ten true |", "|--:|--:|--:|")
+    for n in SUBJECTS:
+        yield _line(n, *(family_wise_error(n, half=half, **fewer) for half in (False, True)))
+    yield from ("", "| distribution | subjects | AURC | excess | AUROC |", "|---|--:|--:|--:|--:|")
+    for failures, words in kinds:
+        for n in SUBJECTS:
+            yield _line(words, n, *area_coverage(n, failures=failures, **fewer))
+    yield from ("", "| subjects | as between subjects | a fifth of it |", "|--:|--:|--:|")
+    for n in SUBJECTS:
+        yield _line(n, *(seed_coverage(n, spread=spread, **fewest) for spread in (1.0, 0.2)))
+
+
+def _line(*cells: Share | str | int) -> str:
+    words = (f"{cell.value:.3f} ± {cell.error:.3f}" if isinstance(cell, Share) else str(cell) for cell in cells)
+    return f"| {' | '.join(words)} |"
 
 
 def main() -> None:

@@ -99,10 +99,14 @@ def macro(
     labelled, rows = groups(cases, [*by, "label"])
     owner, _ = groups(rows, by)
     subject, who = groups(cases, ["group"])
-    found: dict[str, Reals] = {}
+    found: dict[str, Reals | Codes] = {}
     for metric in [*metrics, *plain]:
         values = cases[metric].to_numpy(dtype=np.float64)
         total, many = _by_subject(values, labelled, subject, shape=(len(rows), len(who)))
+        if metric == metrics[0]:  # the interval rests on the subjects of the label that has the fewest
+            fewest = np.full(len(table), len(who))
+            np.minimum.at(fewest, owner, (many > 0).sum(axis=1))
+            found["subjects"] = fewest
         label_means = ratio(total.sum(axis=1), many.sum(axis=1))
         found[f"{metric}_mean"] = ratio(*sums(label_means, owner, len(table)))
         if metric in metrics:
@@ -110,11 +114,7 @@ def macro(
             bounds = [mean_intervals(total[some].T, many[some].T, averaged=True) for some in mine]
             low, high = np.array(bounds).reshape(-1, 2).T
             found |= {f"{metric}_low": low, f"{metric}_high": high}
-    # The interval rests on the subjects of the label that has the fewest.
-    _, held = _by_subject(cases[metrics[0]].to_numpy(dtype=np.float64), labelled, subject, shape=(len(rows), len(who)))
-    fewest = np.full(len(table), np.iinfo(np.int64).max)
-    np.minimum.at(fewest, owner, (held > 0).sum(axis=1))
-    return table.assign(**found, subjects=fewest, label=MACRO)
+    return table.assign(**found, label=MACRO)
 
 
 def _by_subject(values: Reals, place: Codes, subject: Codes, *, shape: tuple[int, int]) -> tuple[Reals, Reals]:

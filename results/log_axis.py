@@ -1,5 +1,6 @@
 """Ticks of logarithmic axes whose labels do not touch, written as one says them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -10,18 +11,21 @@ _MOST: Final = 7
 """Ticks that fit beside each other."""
 
 
-def few_ticks(axis: "Axis", low: float, high: float) -> None:
+def few_ticks(
+    axis: "Axis", low: float, high: float, *, words: Callable[[float], str] = lambda value: f"{value:,g}"
+) -> None:
     """Label 1, 2, 5, 10, …, or fewer of them, and nothing in between.
 
     Args:
         axis: logarithmic.
         low: its lower end, positive.
         high: its upper end.
+        words: how a number is written.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axis.set_major_locator(FixedLocator(ticks(low, high)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: said(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
     axis.set_minor_locator(NullLocator())
 
 
@@ -41,12 +45,12 @@ def ticks(low: float, high: float) -> list[float]:
     return found
 
 
-def said(value: float) -> str:
-    """A number with its thousands or millions named.
+def thousands(value: float) -> str:
+    """A count with its thousands or millions named.
 
     Example:
-        >>> said(70_000), said(2e6), said(0.5), said(900)
-        ('70 k', '2 M', '0.5', '900')
+        >>> thousands(70_000), thousands(2e6), thousands(900)
+        ('70 k', '2 M', '900')
     """
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= size:

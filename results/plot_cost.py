@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .log_axis import few_ticks
+from .log_axis import few_ticks, thousands
 from .style import Look, new_figure
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def dice_against_cost(table: "pd.DataFrame", *, cost: str, words: str, looks: Ma
     ax.set_xscale("log")
     low, high = float(table[cost].min()), float(table[cost].max())
     ax.set_xlim(low / 3, high * 10)  # room for the names at the right
-    few_ticks(ax.xaxis, low / 3, high * 10)
+    few_ticks(ax.xaxis, low / 3, high * 10, words=thousands)
     ax.set(xlabel=f"{words} (log scale)", ylabel="Dice, clean images")
     ax.margins(y=0.2)
     _names(ax, points, looks)

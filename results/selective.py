@@ -76,9 +76,8 @@ def aurc(size: Reals, risk: Reals) -> Any:
     """
     after = np.cumsum(size, axis=-1)
     mean = np.divide(risk, size, out=np.zeros_like(risk), where=size > 0)
-    lead = (
-        np.cumsum(risk, axis=-1) - risk - (after - size) * mean
-    )  # how far the risk so far is off a step of equal ones
+    # How far the risk so far is off a step of equal risks.
+    lead = np.cumsum(risk, axis=-1) - risk - (after - size) * mean
     harmonic = harmonic_numbers(int(after.max(initial=0)))
     spread = np.diff(harmonic[after.astype(np.intp, copy=False)], axis=-1, prepend=0.0)
     total = risk.sum(axis=-1) + np.einsum("...k,...k->...", lead, spread)
