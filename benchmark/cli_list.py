@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from .recipe_type import Recipe
 
 Rows = list[dict[str, Any]]
 PROSE = (
@@ -16,10 +19,8 @@ PROSE = (
     "perturbations",
     "labels",
     "modalities",
-    "not published",
-    "stability",
-    "augment",
-    "options",
+    "models",
+    "more",
 )  # may wrap
 PIPE_WIDTH = 160  # characters, where there is no terminal to ask
 
@@ -149,19 +150,10 @@ def recipes(as_json: bool) -> None:
     from dataclasses import asdict
 
     from .. import models as registry
-    from .errors import UsageProblem
-    from .recipe import RECIPES, recipe_for
+    from .recipe import RECIPES, publishes, recipe_for
 
-    rows = []
-    for name in RECIPES:
-        for model in registry.names():
-            try:
-                recipe = recipe_for(name, model)
-            except UsageProblem:
-                continue
-            plain = asdict(recipe)
-            rows.append(plain if as_json else _brief(plain))
-    _print(rows, as_json=as_json)
+    found = [recipe_for(name, model) for name in RECIPES for model in registry.names() if publishes(name, model)]
+    _print([asdict(recipe) for recipe in found] if as_json else _brief(found), as_json=as_json)
 
 
 @listing.command()
@@ -182,23 +174,35 @@ def weights(as_json: bool) -> None:
     _print(rows if as_json else [{name: row[name] for name in brief} for row in rows], as_json=as_json)
 
 
-_STABILITY = ("warm_up", "average", "step_jitter", "state_penalty", "loss_spike", "norm_spike", "rollbacks")
+_COLUMNS = ("name", "model", "options", "size", "batch", "updates", "epochs", "learning_rate", "betas", "assumed")
+_UNSAID = ("decay", "version", "validations", "validation_cases")
 
 
-def _brief(row: dict[str, Any]) -> dict[str, Any]:
-    options = row["options"]
-    limits = [f"{row[unit]} {unit}" for unit in ("epochs", "updates") if row[unit]]
-    length = " or ".join(limits)
+def _brief(found: list[Recipe]) -> Rows:
+    """A line per recipe and set of models that it sets the same for."""
+    lines: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    for recipe in found:
+        content = recipe.as_dict()
+        model = content.pop("model")
+        lines.setdefault(json.dumps(content), (content, []))[1].append(model)
+    return [_line(content, models) for content, models in lines.values()]
+
+
+def _line(content: dict[str, Any], models: list[str]) -> dict[str, Any]:
+    length = [f"{content[unit]:,} {unit}" for unit in ("epochs", "updates") if content[unit]]
+    more = {name: value for name, value in content.items() if name not in (*_COLUMNS, *_UNSAID) and value is not None}
+    more |= more.pop("augment", {})
+    said = [f"{name} {value}" for name, value in more.items()]
+    if content["assumed"]:
+        said.append(f"not published: {', '.join(content['assumed'])}")
     return {
-        "name": row["name"],
-        "model": row["model"],
-        "options": ", ".join(f"{name} {value}" for name, value in options.items()),
-        "size": " x ".join(map(str, row["size"])),
-        "batch": row["batch"],
-        "length": length,
-        "rate": str(row["learning_rate"]),
-        "clip": str(row["clip_norm"] or "-"),
-        "stability": ", ".join(f"{name} {row[name]}" for name in _STABILITY if row[name]),
-        "augment": ", ".join(f"{name} {value}" for name, value in row["augment"].items()),
-        "not published": ", ".join(row["assumed"]),
+        "name": content["name"],
+        "models": models,
+        "options": ", ".join(f"{name} {value}" for name, value in content["options"].items()),
+        "size": " x ".join(map(str, content["size"])),
+        "batch": content["batch"],
+        "length": " or ".join(length),
+        "rate": f"{content['learning_rate']:g}",
+        "betas": ", ".join(map(str, content["betas"])),
+        "more": ", ".join(said),
     }

@@ -12,9 +12,11 @@ from .progress import say
 
 
 @click.command()
-@click.option("--recipe", "recipes", multiple=True, help="Recipe; repeatable. Default: paper-prostate and stable.")
+@click.option("--recipe", "recipes", multiple=True, help="Recipe; repeatable. Default: paper-prostate and stable-64.")
 @click.option("--model", default="med-nca", show_default=True, help="The NCA that is trained.")
-@click.option("--seeds", default=10, show_default=True, type=click.IntRange(1), help="Seeds 0 to N - 1.")
+@click.option("--seeds", default=10, show_default=True, type=click.IntRange(1), help="Number of seeds.")
+@click.option("--first-seed", default=0, show_default=True, type=click.IntRange(0),
+              help="The lowest seed, to share the seeds of one --out among processes.")  # fmt: skip
 @click.option("--updates", default=300, show_default=True, type=click.IntRange(1), help="Updates per run.")
 @click.option("--side", default=256, show_default=True, type=click.IntRange(16), help="Image side in pixels.")
 @click.option("--steps", default=64, show_default=True, type=click.IntRange(1), help="Steps per level.")
@@ -38,7 +40,7 @@ def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **g
     known_models((model,))
     if not models.build(model).stochastic:
         raise UsageProblem(f"{model} has no state to survive; --model takes a cellular automaton: med-nca, med-nca-16")
-    names = tuple(dict.fromkeys(recipes)) or ("paper-prostate", "stable")
+    names = tuple(dict.fromkeys(recipes)) or ("paper-prostate", "stable-64")
     for name in names:
         known_recipe(name, (model,))
     torch.set_num_threads(threads)

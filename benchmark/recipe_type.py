@@ -38,6 +38,10 @@ class Recipe:
         step_jitter: an NCA trains with its number of steps, give or take up to so many, drawn for each update.
         state_bound: |state| beyond which `state_penalty` acts, at the end of each level of an NCA.
         state_penalty: weight in the loss of the mean squared excess over `state_bound`.
+        foreground: probability with which a training slice without foreground gives way to one with some, and with
+            which an NCA's patch is one that holds foreground of its slice; 0: every slice once a pass, any patch.
+        coarse_loss: weight in the loss of an NCA's coarse level's own loss, see `losses.py`; 0: it learns by the fine
+            level's alone.
         loss_spike: divergence is a median of the last `spike_window` losses above this times that of the ten times as
             many before; None looks for numbers that are not finite only.
         norm_spike: the same for the gradient's norm.
@@ -68,6 +72,8 @@ class Recipe:
     step_jitter: int = 0
     state_bound: float = 10.0
     state_penalty: float = 0.0
+    foreground: float = 0.0
+    coarse_loss: float = 0.0
     loss_spike: float | None = None
     norm_spike: float | None = None
     spike_window: int = 5
@@ -103,6 +109,8 @@ _LATER: dict[str, Any] = {
     "step_jitter": 0,
     "state_bound": 10.0,
     "state_penalty": 0.0,
+    "foreground": 0.0,
+    "coarse_loss": 0.0,
     "loss_spike": None,
     "norm_spike": None,
     "spike_window": 5,
@@ -113,7 +121,7 @@ _LATER: dict[str, Any] = {
 }
 
 _FROM_ONE = ("batch", "updates", "epochs", "version", "validations", "validation_cases", "spike_window")
-_FROM_ZERO = ("warm_up", "step_jitter", "rollbacks", "state_penalty", "learning_rate")
+_FROM_ZERO = ("warm_up", "step_jitter", "rollbacks", "state_penalty", "coarse_loss", "learning_rate")
 _ABOVE_ZERO = ("clip_norm", "state_bound", "decay")
 _ABOVE_ONE = ("loss_spike", "norm_spike")
 
@@ -144,6 +152,7 @@ def check(recipe: Recipe, *, source: str) -> Recipe:
     demand("betas", len(recipe.betas) == 2 and all(0 <= beta < 1 for beta in recipe.betas), "two numbers in [0, 1)")
     demand("schedule", recipe.schedule in ("exponential", "cosine"), "'exponential' or 'cosine'")
     demand("intensity", recipe.intensity in ("volume", "slice", "official"), "'volume', 'slice' or 'official'")
+    demand("foreground", 0 <= recipe.foreground <= 1, "between 0 and 1")
     demand("average", recipe.average is None or 0 < recipe.average < 1, "between 0 and 1")
     steps = recipe.options.get("steps", recipe.step_jitter + 1)
     demand("step_jitter", recipe.step_jitter == 0 or recipe.step_jitter < steps, f"below the {steps} steps")

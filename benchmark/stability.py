@@ -42,6 +42,7 @@ class Experiment:
     seeds: int
     updates: int
     out: Path
+    first_seed: int = 0
     model: str = "med-nca"
     side: int = 256
     steps: int = 64
@@ -74,7 +75,8 @@ class Experiment:
 
     def runs(self) -> list[tuple[str, int]]:
         """Recipe and seed of each run; all recipes of a seed first, so that a stopped experiment can be compared."""
-        return [(name, seed) for seed in range(self.seeds) for name in self.recipes]
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        return [(name, seed) for seed in seeds for name in self.recipes]
 
 
 def survives(experiment: Experiment, *, note: Callable[[str], object] = lambda text: None) -> Iterator[dict[str, Any]]:

@@ -27,15 +27,18 @@ class Segmenter(nn.Module, abc.ABC):
 
     Attributes:
         steps: of a recurrent model, per level; 0 for others. It may be changed between calls.
-        watch: called in training with the state after each level of a recurrent model, (B, H, W, channels), to look at
-            it or to make it part of a loss.
+        foreground: of a model that trains on patches, the probability that a sample's patch is one that holds
+            foreground; 0: any patch. It may be changed between calls.
+        watch: called in training after each level of a recurrent model with its state, (B, H, W, channels), and the
+            logits in it, (B, K, H, W), to look at them or to make them part of a loss.
     """
 
     stochastic: bool = False
     multiple: int = 1
     minimum: int = MINIMUM_SIDE
     steps: int = 0
-    watch: Callable[[Tensor], object] | None = None
+    foreground: float = 0.0
+    watch: Callable[[Tensor, Tensor], object] | None = None
 
     def __init__(self, name: str, *, in_channels: int, out_channels: int, options: dict[str, Any]) -> None:
         super().__init__()

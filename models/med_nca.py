@@ -9,7 +9,6 @@ Source: Kalkhof et al., Med-NCA, IPMI 2023, arXiv 2302.03473.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,6 +20,7 @@ from .nca_dense import advance_dense
 from .nca_inference import advance
 from .nca_rule import HIDDEN, KERNEL, Rule, RuleShape
 from .nca_training import advance_training
+from .training_patch import corners
 
 COARSE, FINE = range(2)
 SPARSE_DEVICES = ("cpu",)  # where stepping only the firing cells pays; elsewhere dense convolutions
@@ -97,8 +97,8 @@ class MedNCA(Segmenter):
     def training_logits(self, image: Tensor, target: Tensor, *, key: TrainKey) -> tuple[Tensor, Tensor]:
         """Run the coarse level on whole images and the fine level on one random patch of each.
 
-        Patches are as large as the coarse level and start at any pixel, as in the authors' code; their fire masks are
-        addressed within the patch. A pure function of the arguments and the weights.
+        Patches are as large as the coarse level; which they are: `training_patch.py`. Their fire masks are addressed
+        within the patch. A pure function of the arguments, the weights, `steps` and `foreground`.
 
         Returns:
             Logits and target of the patches, both (B, K, ceil(H / 4), ceil(W / 4)).
@@ -109,11 +109,8 @@ class MedNCA(Segmenter):
         streams = [[fire.training_stream(key, sample=n, level=level) for n in samples] for level in (COARSE, FINE)]
         coarse = self._coarse(image.movedim(-1, 1), streams[COARSE], fire.draw)
         height, width = coarse.shape[1:3]
-        random = np.random.default_rng([key.seed, key.update])
-        top, left = (
-            torch.from_numpy(random.integers(whole - part + 1, size=(len(samples), 1, 1))).to(image.device)
-            for whole, part in zip(image.shape[1:3], (height, width), strict=True)
-        )
+        drawn = corners(target, height=height, width=width, key=key, foreground=self.foreground)
+        top, left = (torch.from_numpy(each)[:, None, None].to(image.device) for each in drawn)
         at = torch.arange(len(samples), device=image.device)[:, None, None]
         row = top + torch.arange(height, device=image.device)[:, None]
         column = left + torch.arange(width, device=image.device)
@@ -140,6 +137,10 @@ class MedNCA(Segmenter):
     def _fine(self, image: Tensor, state: Tensor, streams: Sequence[int], draw: Draw) -> Tensor:
         """Put the (B, H, W, C) image in front of the state and run the fine level; logits (B, K, H, W)."""
         state = self._advance(torch.cat((image, state[..., self.in_channels :]), -1), FINE, streams, draw)
+        return self._logits(state)
+
+    def _logits(self, state: Tensor) -> Tensor:
+        """The output channels of a (B, H, W, C) state: (B, K, H, W)."""
         return state[..., self.in_channels : self.in_channels + self.out_channels].movedim(-1, 1)
 
     def _advance(self, state: Tensor, level: int, streams: Sequence[int], draw: Draw) -> Tensor:
@@ -155,7 +156,7 @@ class MedNCA(Segmenter):
         else:
             state = advance(state, weights, self.rule_shape, bits, bfloat16=self.short)
         if training and self.watch is not None:
-            self.watch(state)
+            self.watch(state, self._logits(state))
         return state
 
 

@@ -65,7 +65,7 @@ def test_a_long_window_tells_scattered_hard_batches_from_a_collapse():
 
 def rolling(folder, **changes):
     """A run with everything that a checkpoint has to keep."""
-    return the_run(folder, rollbacks=3, average=0.9, step_jitter=1, **changes)
+    return the_run(folder, rollbacks=3, average=0.9, step_jitter=1, foreground=0.5, coarse_loss=1.0, **changes)
 
 
 def diverging(monkeypatch, at: set[int]):
@@ -162,6 +162,27 @@ def test_the_largest_state_is_seen_and_a_penalty_on_it_changes_the_weights(tmp_p
     train(one, the_run(tmp_path / "b"))
     train(other, the_run(tmp_path / "c", state_penalty=10.0, state_bound=0.001))
     assert digest(one) != digest(other)
+
+
+def test_the_coarse_level_has_a_loss_of_its_own(tmp_path):
+    """Of weight 0 it changes nothing, of another it does; a model without levels has none."""
+    digests = {}
+    for model in ("med-nca-16", "unet-small"):
+        for weight in (0.0, 1.0):
+            run = the_run(tmp_path / f"{model}{weight}", model=model, coarse_loss=weight, updates=2)
+            trained = fresh(run)
+            train(trained, run)
+            digests[model, weight] = digest(trained)
+    assert digests["med-nca-16", 0.0] != digests["med-nca-16", 1.0]
+    assert digests["unet-small", 0.0] == digests["unet-small", 1.0]
+
+
+def test_patches_around_foreground_are_those_of_the_recipe(tmp_path):
+    any_place, around = the_run(tmp_path / "a"), the_run(tmp_path / "b", foreground=1.0)
+    one, other = fresh(any_place), fresh(around)
+    train(one, any_place)
+    train(other, around)
+    assert digest(one) != digest(other) and other.foreground == 0.0
 
 
 def line(update: int, dice: float) -> LogLine:

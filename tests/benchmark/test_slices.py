@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mednca_bench.benchmark.slices import PreparedCase, SliceSet, batch_indices
+from mednca_bench.benchmark.slices import PreparedCase, SliceSet, batch_indices, towards_foreground
 
 
 def indices(updates: int, *, slices: int, batch: int, seed: int = 0) -> list[int]:
@@ -48,6 +48,35 @@ def test_a_set_of_slices_addresses_its_cases_one_after_the_other():
     assert images.shape == (3, 2, 4, 5) and targets.shape == (3, 1, 4, 5)
     assert images.dtype == targets.dtype == torch.float32
     assert images[:, 0, 0, 0].tolist() == [8.0, 0.0, 3.0] and targets[:, 0, 0, 0].tolist() == [0.0, 0.0, 1.0]
+
+
+def test_slices_with_foreground_are_found():
+    cases = [PreparedCase(str(first), "0" * 64, *_arrays(first, count=count)) for first, count in ((0, 3), (3, 2))]
+    assert SliceSet(cases).with_foreground.tolist() == [1, 3]
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000))
+def test_slices_without_foreground_give_way(update, seed):
+    filled = np.array([2, 5, 7])
+    indices = np.array([0, 2, 9, 7, 1])
+    chosen = towards_foreground(indices, filled, probability=1.0, update=update, seed=seed)
+    assert set(chosen.tolist()) <= {2, 5, 7} and chosen[1] == 2 and chosen[3] == 7
+    assert indices.tolist() == [0, 2, 9, 7, 1]
+    again = towards_foreground(indices, filled, probability=1.0, update=update, seed=seed)
+    assert chosen.tolist() == again.tolist()
+    for probability, known in ((0.0, filled), (1.0, filled[:0])):
+        same = towards_foreground(indices, known, probability=probability, update=update, seed=seed)
+        assert same.tolist() == indices.tolist()
+
+
+def test_how_often_a_slice_gives_way_and_to_which():
+    filled, empty = np.array([2, 5, 7]), np.zeros(10, dtype=np.int64)
+    chosen = np.stack(
+        [towards_foreground(empty, filled, probability=0.3, update=update, seed=0) for update in range(300)]
+    )
+    assert abs((chosen != 0).mean() - 0.3) < 4 * (0.3 * 0.7 / 3000) ** 0.5
+    shares = [(chosen == index).sum() / (chosen != 0).sum() for index in filled]
+    assert all(abs(share - 1 / 3) < 0.07 for share in shares)
 
 
 def _arrays(first: int, *, count: int) -> tuple[np.ndarray, np.ndarray]:

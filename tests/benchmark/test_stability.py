@@ -49,6 +49,13 @@ def test_a_stopped_experiment_makes_what_is_missing(experiment):
     assert rows[0] == first and len(rows) == 4
 
 
+def test_the_seeds_can_be_shared_among_processes(experiment):
+    parts = [replace(experiment, seeds=1, first_seed=first) for first in (1, 0)]
+    shared = [row for part in parts for row in survives(part)]
+    whole = list(survives(experiment))
+    assert sorted(map(json.dumps, shared)) == sorted(map(json.dumps, whole))
+
+
 def test_a_run_above_the_bound_is_lost_and_ends_there(experiment, monkeypatch):
     monkeypatch.setattr(stability_module, "STATE_BOUND", 1e-6)
     row = next(survives(experiment))

@@ -16,10 +16,11 @@ from mednca_bench import models
 from mednca_bench.benchmark import train as train_module
 from mednca_bench.benchmark.checkpoint import LogLine, Position
 from mednca_bench.benchmark.errors import BenchError
+from mednca_bench.benchmark.losses import coarse_dice_bce, dice_bce
 from mednca_bench.benchmark.recipe import Recipe
 from mednca_bench.benchmark.slices import PreparedCase, SliceSet
 from mednca_bench.benchmark.train import TrainingRun, train
-from mednca_bench.benchmark.training_step import dice_bce, learning_rate
+from mednca_bench.benchmark.training_step import learning_rate
 from mednca_bench.benchmark.validation import validation_dice
 from mednca_bench.models.base import Segmenter, TrainKey
 from mednca_bench.models.weights import digest
@@ -87,6 +88,33 @@ def test_the_loss_by_hand():
     # one pixel of 4 true, all probabilities 1/2: Dice loss 1 - (2 * 0.5 + 1) / (2 + 1 + 1), entropy log 2
     target = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
     assert dice_bce(torch.zeros(1, 1, 2, 2), target).item() == pytest.approx(0.5 + math.log(2), rel=1e-6)
+
+
+def test_the_coarse_loss_by_hand():
+    """Cells of 2 x 2 pixels with shares 1/2 and 0, so a quarter is foreground; probabilities 3/4 and 1/4."""
+    target = torch.tensor([[[[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]]])
+    logits = torch.tensor([[[[math.log(3.0), -math.log(3.0)]]]])
+    entropy = 0.5 / 0.25 * 0.5 * math.log(4 / 3) / 2 + 0.5 / 0.75 * (0.5 * math.log(4) + math.log(4 / 3)) / 2
+    dice = 1 - (2 * 0.75 * 0.5 + 1) / (1.0 + 0.5 + 1)
+    assert coarse_dice_bce(logits, target).item() == pytest.approx(dice + entropy, rel=1e-6)
+
+
+def test_foreground_and_background_weigh_the_same_in_the_coarse_loss():
+    """Where all cells are as wrong, the cross-entropy is that of one cell, however rare foreground is."""
+    for share in (1, 3, 8):
+        target = torch.zeros(1, 1, 4, 4)
+        target.view(-1)[:share] = 1.0
+        logits = torch.where(target > 0, -2.0, 2.0)
+        entropy = coarse_dice_bce(logits, target) - (dice_bce(logits, target) - math.log1p(math.exp(2.0)))
+        assert entropy.item() == pytest.approx(math.log1p(math.exp(2.0)), rel=1e-5)
+
+
+def test_the_coarse_loss_of_no_foreground_and_of_nothing_else_is_finite():
+    for value in (0.0, 1.0):
+        logits = torch.zeros(2, 1, 2, 2, requires_grad=True)
+        loss = coarse_dice_bce(logits, torch.full((2, 1, 4, 4), value))
+        loss.backward()
+        assert loss.isfinite() and logits.grad.isfinite().all() and logits.grad.abs().sum() > 0
 
 
 def test_the_exponential_schedule_multiplies_after_each_update():
