@@ -84,5 +84,7 @@ class _Lines:
             return
         self._said = now
         spent = now - self._started
-        left = spent / max(1, self._done - self._before) * (self._total - self._done)
-        say(f"{self._title}: {self._done}/{self._total}, {spent:.0f} s, {left:.0f} s left{', ' + note if note else ''}")
+        parts = [f"{self._title}: {self._done}/{self._total}", f"{spent:.0f} s"]
+        if made := self._done - self._before:  # before the first is done there is nothing to tell the rest from
+            parts.append(f"{spent / made * (self._total - self._done):.0f} s left")
+        say(", ".join([*parts, note] if note else parts))

@@ -49,11 +49,11 @@ def test_work_that_is_done_or_empty_says_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_going_on_from_a_position_of_nothing_does_not_divide_by_it(capsys, clock):
+def test_nothing_is_said_of_the_time_left_before_the_first_is_done(capsys, clock):
     with progress("work", total=2) as meter:
         clock.now += 30
         meter.advance(0)
-    assert capsys.readouterr().err == "work: 0/2, 30 s, 60 s left\n"
+    assert capsys.readouterr().err == "work: 0/2, 30 s\n"
 
 
 class Terminal(io.StringIO):
