@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from mednca_bench.benchmark import stability as stability_module
 from mednca_bench.benchmark.checkpoint import LogLine, Position
+from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.stability import Experiment, _judged, survives
 from mednca_bench.results import survival
 from tests.benchmark.test_train import the_run
@@ -95,3 +97,16 @@ def test_wilsons_interval_of_the_textbook():
 def test_an_empty_folder_is_answered_with_the_command(tmp_path):
     with pytest.raises(ValueError, match="start it with `mednca-bench stability`"):
         survival.write(tmp_path)
+
+
+def test_shipped_runs_are_of_the_recipes_of_today():
+    """What docs/training.md says of survival was measured with these settings; another recipe has to be run again."""
+    rows = survival.read_runs(Path(survival.__file__).parent / "reference")
+    settings = {(row["model"], row["side"], row["steps"], row["batch"], row["asked"], row["phantom"]) for row in rows}
+    assert settings == {("med-nca", 256, 64, 4, 300, True)}
+    for row in rows:
+        assert row["version"] == recipe_for(row["recipe"], row["model"]).version
+    seeds = {
+        name: sorted(row["seed"] for row in rows if row["recipe"] == name) for name in {row["recipe"] for row in rows}
+    }
+    assert seeds["paper-prostate"] == list(range(10))
