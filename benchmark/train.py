@@ -177,7 +177,7 @@ def _attempt(
     if position.largest_state > run.largest_state:
         raise DivergedError(
             f"training of {run.recipe.model} (recipe {run.recipe.name}, seed {run.seed}) ended at update "
-            f"{line.update}: |state| {position.largest_state:.4g}, above {run.largest_state:g}",
+            f"{line.update}: |state| {position.largest_state:,.5g}, above {run.largest_state:g}",
             position,
         )
     return line, position

@@ -78,7 +78,7 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
                 "Survived": f"{survived} of {len(mine)}",
                 "Share": f"{number(survived / len(mine), 2)} {bounds(low, high, 2)}",
                 "Lowest final Dice": number(min(dice, default=None), 3),
-                "Largest state": "not finite" if largest is None else number(largest, 1),
+                "Largest state": _state(largest),
                 "Rollbacks": str(numbers[-1]["rollbacks"]),
                 "Minutes": number(numbers[-1]["minutes"], 1),
             }
@@ -101,7 +101,7 @@ def survival_runs(rows: Sequence[dict[str, Any]]) -> Table:
                 "Survived": "yes" if row["survived"] else "no",
                 "Updates": f"{row['updates']} of {row['asked']}",
                 "Final Dice": number(row["final_dice"], 3),
-                "Largest state": "not finite" if row["largest_state"] is None else number(row["largest_state"], 1),
+                "Largest state": _state(row["largest_state"]),
                 "Rollbacks": str(len(row["rollbacks"])),
                 "Minutes": number(row["minutes"], 1),
                 "Remark": row["problem"] or MISSING,
@@ -110,6 +110,10 @@ def survival_runs(rows: Sequence[dict[str, Any]]) -> Table:
         ]
     )
     return Table("survival_runs", "Training runs of the survival experiment", _scope(rows).in_front_of(frame), shown)
+
+
+def _state(largest: float | None) -> str:
+    return "not finite" if largest is None else f"{largest:,.4g}" if largest < 1 else f"{largest:,.0f}"
 
 
 def write(folder: Path) -> list[Path]:
