@@ -1,4 +1,4 @@
-"""Training checkpoints: model, Adam state, averaged weights, last good state and position in one safetensors file.
+"""Training checkpoints: model, optimiser state, averaged weights, last good state and position in one safetensors file.
 
 It is written atomically. The loader reads tensors and JSON and nothing else, so a checkpoint cannot run code.
 """
@@ -81,12 +81,14 @@ class Position:
 
 Tensors = dict[str, torch.Tensor]
 
+_OPTIMISER = "adam."  # whichever it is: the name from when there was one, in the checkpoints of runs under way
+
 
 def capture(model: torch.nn.Module, optimiser: torch.optim.Optimizer, average: Tensors) -> Tensors:
     """Copies of everything that an update changes, under names of their own."""
     tensors = {f"model.{name}": tensor for name, tensor in own_tensors(model).items()}
     for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{name}": value.contiguous() for name, value in state.items()}
+        tensors |= {f"{_OPTIMISER}{index}.{name}": value.contiguous() for name, value in state.items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.items()}
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
@@ -95,9 +97,9 @@ def restore(tensors: Tensors, model: torch.nn.Module, optimiser: torch.optim.Opt
     """Put model, optimiser and averaged weights back to what `capture` copied."""
     model.load_state_dict(_under("model.", tensors), strict=False)  # only second names of a tensor are missing
     state: dict[int, dict[str, Any]] = {}
-    for name, tensor in _under("adam.", tensors).items():
+    for name, tensor in _under(_OPTIMISER, tensors).items():
         index, field = name.split(".", 1)
-        state.setdefault(int(index), {})[field] = tensor.clone()  # Adam works in place
+        state.setdefault(int(index), {})[field] = tensor.clone()  # a step works in place
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     average.update({name: tensor.clone() for name, tensor in _under("average.", tensors).items()})
 

@@ -25,8 +25,9 @@ class Recipe:
         batch: slices per update.
         updates: optimiser steps, at most.
         epochs: passes over all training slices, at most. One of the two is set, or both.
-        learning_rate: of Adam, at its highest.
-        betas: of Adam.
+        optimiser: "adam" or "muon", see `optimiser.py`.
+        learning_rate: at its highest.
+        betas: of Adam; Muon's momentum is the first.
         schedule: "exponential" multiplies the learning rate by `decay` after each update, "cosine" lets it fall to 0.
         decay: factor per update, for "exponential".
         clip_norm: the gradient's norm is clipped to this; None leaves it alone.
@@ -67,6 +68,7 @@ class Recipe:
     clip_norm: float | None = None
     assumed: tuple[str, ...] = ()
     version: int = 1
+    optimiser: Literal["adam", "muon"] = "adam"
     warm_up: int = 0
     average: float | None = None
     step_jitter: int = 0
@@ -104,6 +106,7 @@ class Recipe:
 
 _LATER: dict[str, Any] = {
     "version": 1,
+    "optimiser": "adam",
     "warm_up": 0,
     "average": None,
     "step_jitter": 0,
@@ -150,6 +153,7 @@ def check(recipe: Recipe, *, source: str) -> Recipe:
     demand("updates", recipe.updates is not None or recipe.epochs is not None, "given, or epochs")
     demand("size", len(recipe.size) == 2 and min(recipe.size) >= 8, "two numbers from 8")
     demand("betas", len(recipe.betas) == 2 and all(0 <= beta < 1 for beta in recipe.betas), "two numbers in [0, 1)")
+    demand("optimiser", recipe.optimiser in ("adam", "muon"), "'adam' or 'muon'")
     demand("schedule", recipe.schedule in ("exponential", "cosine"), "'exponential' or 'cosine'")
     demand("intensity", recipe.intensity in ("volume", "slice", "official"), "'volume', 'slice' or 'official'")
     demand("foreground", 0 <= recipe.foreground <= 1, "between 0 and 1")

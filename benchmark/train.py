@@ -31,6 +31,7 @@ from .checkpoint import (
 from .divergence import DivergedError, calm, divergence, kept
 from .errors import BenchError
 from .interrupt import deferred_interrupt
+from .optimiser import optimiser_for
 from .recipe import Recipe
 from .slices import PreparedCase, SliceSet
 from .training_step import one_update
@@ -101,7 +102,7 @@ def train(
         DivergedError: the run diverged, and its recipe has no rollback (left); or its state came above the limit.
         PausedError: the run's minutes are over.
     """
-    optimiser = torch.optim.Adam(model.parameters(), lr=run.recipe.learning_rate, betas=run.recipe.betas)
+    optimiser = optimiser_for(model, run.recipe)
     average: Tensors = {name: each.clone() for name, each in own_tensors(model).items()} if run.recipe.average else {}
     good: Tensors = {}
     position = load_checkpoint(run.checkpoint, model, optimiser, key=run.key, average=average, good=good)

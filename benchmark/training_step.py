@@ -1,4 +1,4 @@
-"""One update of a training run: loss, gradient, Adam; and the largest state on the way.
+"""One update of a training run: loss, gradient, step; and the largest state on the way.
 
 Every random choice is a function of (seed, update).
 """
@@ -25,7 +25,7 @@ Levels = list[tuple[torch.Tensor, torch.Tensor]]  # state and logits after each 
 
 
 def learning_rate(recipe: Recipe, *, update: int, total: int) -> float:
-    """Adam's step size at an update."""
+    """The optimiser's learning rate at an update."""
     rise = min(1.0, (update + 1) / recipe.warm_up) if recipe.warm_up else 1.0
     if recipe.schedule == "cosine":
         return rise * recipe.learning_rate * 0.5 * (1.0 + math.cos(math.pi * update / total))
@@ -47,13 +47,13 @@ def one_update(
 
     Args:
         model: changed in place.
-        optimiser: of its parameters; its step size is set.
+        optimiser: of its parameters; its learning rate is set.
         recipe: how.
         train: the slices.
         seed: of the run.
         update: counted from 0.
         total: updates in all, for the schedule.
-        rate_factor: of the step size, below 1 after a rollback.
+        rate_factor: of the learning rate, below 1 after a rollback.
 
     Returns:
         Its line, and the largest |state| of a recurrent model (0 for others, infinite where it is not finite).

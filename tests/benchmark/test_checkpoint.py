@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from mednca_bench import models
 from mednca_bench.benchmark.checkpoint import LogLine, Position, load_checkpoint, save_checkpoint
+from mednca_bench.benchmark.optimiser import Muon
 from mednca_bench.models.weights import digest
 
 START = Position(updates=0, seconds=0.0, log=())
@@ -16,10 +17,18 @@ LINE = LogLine(update=3, loss=0.1 + 0.2, gradient_norm=1e-300, learning_rate=1.6
 REACHED = Position(updates=3, seconds=12.5, log=(LINE, LogLine(**vars(LINE) | {"update": 4, "val_dice": 1 / 3})))
 
 
-def stepped(name: str = "med-nca-16", *, seed: int = 0, updates: int = 2) -> tuple[torch.nn.Module, torch.optim.Adam]:
+OPTIMISERS = {
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01),
+    "muon": lambda parameters: Muon(parameters, lr=0.01, momentum=0.9),
+}
+
+
+def stepped(
+    name: str = "med-nca-16", *, seed: int = 0, updates: int = 2, by: str = "adam"
+) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
     """A model after some updates towards nothing in particular."""
     model = models.build(name, seed=seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimiser = OPTIMISERS[by](model.parameters())
     for _ in range(updates):
         optimiser.zero_grad()
         sum((parameter**2).sum() for parameter in model.parameters()).backward()
@@ -34,11 +43,12 @@ def same_state(one: torch.optim.Optimizer, other: torch.optim.Optimizer) -> bool
     )
 
 
+@pytest.mark.parametrize("by", OPTIMISERS)
 @pytest.mark.parametrize("name", ["med-nca-16", "threshold"])  # the second registers a layer twice, as PyPI unet does
-def test_model_optimiser_and_position_come_back_bit_for_bit(tmp_path, plugin, name):
-    model, optimiser = stepped(name)
+def test_model_optimiser_and_position_come_back_bit_for_bit(tmp_path, plugin, name, by):
+    model, optimiser = stepped(name, by=by)
     save_checkpoint(tmp_path / "c", model, optimiser, key="k", position=REACHED)
-    fresh, fresh_optimiser = stepped(name, seed=1, updates=0)
+    fresh, fresh_optimiser = stepped(name, seed=1, updates=0, by=by)
     assert load_checkpoint(tmp_path / "c", fresh, fresh_optimiser, key="k") == REACHED
     assert digest(fresh) == digest(model) and same_state(fresh_optimiser, optimiser)
     for one, other in ((model, optimiser), (fresh, fresh_optimiser)):

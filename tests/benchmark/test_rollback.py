@@ -92,8 +92,9 @@ def test_a_diverged_run_goes_back_with_half_the_rate_and_ends(tmp_path, monkeypa
     assert [line.update for line in position.log] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "muon"])
 @pytest.mark.parametrize("stops", [(1,), (3,), (5,), (3, 3, 5)])
-def test_killed_and_resumed_equals_unbroken_across_rollbacks(tmp_path, monkeypatch, stops):
+def test_killed_and_resumed_equals_unbroken_across_rollbacks(tmp_path, monkeypatch, stops, optimiser):
     diverging(monkeypatch, {(3, 1.0), (5, 0.5)})
 
     def end(run):
@@ -101,8 +102,8 @@ def test_killed_and_resumed_equals_unbroken_across_rollbacks(tmp_path, monkeypat
         position = train(model, run)
         return digest(model), replace(position, seconds=0.0, seconds_to_dice=None)
 
-    unbroken = end(rolling(tmp_path / "unbroken"))
-    run = rolling(tmp_path / "broken")
+    unbroken = end(rolling(tmp_path / "unbroken", optimiser=optimiser))
+    run = rolling(tmp_path / "broken", optimiser=optimiser)
     for stop in stops:
 
         def kill(line: LogLine, stop: int = stop) -> None:
