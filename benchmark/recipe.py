@@ -136,7 +136,7 @@ RECIPES: dict[str, Callable[[str], Recipe]] = {
 SUMMARIES = {
     "quick": "ours: minutes on a laptop, 64 x 64, Med-NCA with 16 steps per level",
     "stable": "ours: long, 64 x 64, 16 steps per level, with warm-up, averaged weights and rollback",
-    "stable-64": "ours for 64 steps per level: Muon, bounded state, patches around foreground, a loss for the coarse level",
+    "stable-64": "ours for 64 steps per level: Muon, bounded state, samples around foreground, a coarse loss",
     "stable-aug": "stable with flips, scaling, shifts and gamma of the training slices",
     "paper-hippocampus": "the paper's method on MSD Task04, 64 x 64, 64 steps per level, 1000 epochs",
     "paper-prostate": "the paper's method on MSD Task05, 256 x 256, 64 steps per level, 1000 epochs",

@@ -3,7 +3,7 @@
 A run survived if all its updates were done, the NCA's state was finite and |state| <= `STATE_BOUND` at the end of both
 levels in every update, and the final hard Dice on val is at least `LEAST_DICE`: a learning rate of nothing does not
 count. A run whose state has come above the bound is lost and ends there. One JSON file per recipe and seed appears when
-its run has ended; until then a checkpoint is beside it.
+its run has ended, in a folder of the setting's own; until then a checkpoint is beside it.
 """
 
 from __future__ import annotations
@@ -73,6 +73,11 @@ class Experiment:
         )
         return open_task(folder)
 
+    def folder(self) -> Path:
+        """Where the rows of this size, model and length lie, so that those of another stay beside them."""
+        setting = f"{self.model}-side-{self.side}-steps-{self.steps}-batch-{self.batch}-updates-{self.updates}"
+        return self.out / FOLDER / (setting if self.subjects is None else f"{setting}-subjects-{self.subjects}")
+
     def runs(self) -> list[tuple[str, int]]:
         """Recipe and seed of each run; all recipes of a seed first, so that a stopped experiment can be compared."""
         seeds = range(self.first_seed, self.first_seed + self.seeds)
@@ -96,11 +101,11 @@ def survives(experiment: Experiment, *, note: Callable[[str], object] = lambda t
             seed=seed,
             cache=cache_root(),
         )
-        yield _row(experiment.out / FOLDER, training, note)
+        yield _row(experiment, training, note)
 
 
-def _row(folder: Path, training: Training, note: Callable[[str], object]) -> dict[str, Any]:
-    recipe, cases = training.recipe, training.prepared("train")
+def _row(experiment: Experiment, training: Training, note: Callable[[str], object]) -> dict[str, Any]:
+    folder, recipe, cases = experiment.folder(), training.recipe, training.prepared("train")
     identity = training.key(cases)
     stem = f"{recipe.name}-s{training.seed}"
     target = folder / f"{stem}.json"
@@ -138,6 +143,7 @@ def _row(folder: Path, training: Training, note: Callable[[str], object]) -> dic
         "side": recipe.size[0],
         "steps": recipe.options["steps"],
         "batch": recipe.batch,
+        "subjects": experiment.subjects,
         "task": training.task.name,
         "split": "val",
         "phantom": training.task.phantom,

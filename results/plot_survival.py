@@ -1,5 +1,6 @@
-"""Figure: share of training runs that survived, one bar of the interval per recipe."""
+"""Figure: share of training runs that survived, one bar of the interval per recipe and setting."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .style import PAGE_WIDTH, new_figure, plain
@@ -9,11 +10,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def survival_shares(table: "pd.DataFrame") -> "Figure":
+def survival_shares(table: "pd.DataFrame", *, labels: Sequence[str]) -> "Figure":
     """Draw the shares with their intervals.
 
     Args:
         table: the numbers of the `survival` table.
+        labels: of its rows.
     """
     rows = table.to_dict("records")
     figure = new_figure(PAGE_WIDTH, 1.8 + 0.4 * len(rows))
@@ -30,7 +32,7 @@ def survival_shares(table: "pd.DataFrame") -> "Figure":
             ha="center",
             fontsize=8,
         )
-    ax.set_yticks(range(len(rows)), [plain(str(row["recipe"])) for row in rows])
+    ax.set_yticks(range(len(rows)), [plain(label) for label in labels])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(-0.05, 1.05)
     ax.set_xlabel("share of runs that survived, with Wilson's 95 % interval")

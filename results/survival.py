@@ -1,4 +1,4 @@
-"""Tables of the survival experiment, from RUN/stability/*.json: which training runs lasted.
+"""Tables of the survival experiment, from RUN/stability/*/*.json: which training runs lasted.
 
 The interval of a share of runs is Wilson's (JASA 1927), which keeps its coverage for few runs and shares of 0 and 1.
 """
@@ -16,6 +16,7 @@ from .table import MISSING, Table, bounds, number
 from .table_efficiency import read_object
 
 LEVEL: Final = 0.95
+SETTING: Final = ("model", "side", "steps", "batch", "subjects", "asked")  # what runs of one share have in common
 
 
 def wilson(survived: int, runs: int, *, level: float = LEVEL) -> tuple[float, float]:
@@ -31,28 +32,33 @@ def wilson(survived: int, runs: int, *, level: float = LEVEL) -> tuple[float, fl
 
 
 def read_runs(folder: Path) -> list[dict[str, Any]]:
-    """The runs of an experiment, by recipe and seed.
+    """The runs of an experiment, by recipe, setting and seed.
 
     Raises:
         ValueError: a file is not a run's; names it and the remedy.
     """
     rows = []
-    for path in sorted((folder / "stability").glob("*.json")):
+    for path in sorted((folder / "stability").glob("*/*.json")):
         row = read_object(path, remedy="its run is made again")
-        if not {"recipe", "seed", "survived"} <= row.keys():
+        if not {"recipe", "seed", "survived", *SETTING} <= row.keys():
             raise ValueError(f"{path} is not a run of the survival experiment: delete it; its run is made again")
         rows.append(row)
-    return sorted(rows, key=lambda row: (str(row["recipe"]), int(row["seed"])))
+    return sorted(rows, key=lambda row: (str(row["recipe"]), _numbers(row), int(row["seed"])))
+
+
+def _numbers(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] or 0 for name in SETTING)
 
 
 def survival(rows: Sequence[dict[str, Any]]) -> Table:
-    """One row per recipe: how many runs survived, with the interval."""
+    """One row per recipe and setting: how many runs survived, with the interval."""
     import pandas as pd
 
     numbers: list[dict[str, Any]] = []
     words: list[dict[str, str]] = []
-    for name in dict.fromkeys(row["recipe"] for row in rows):
-        mine = [row for row in rows if row["recipe"] == name]
+    varying = _varying(rows)
+    for name, setting in dict.fromkeys((row["recipe"], _setting(row)) for row in rows):
+        mine = [row for row in rows if (row["recipe"], _setting(row)) == (name, setting)]
         survived = sum(bool(row["survived"]) for row in mine)
         low, high = wilson(survived, len(mine))
         dice = [row["final_dice"] for row in mine if row["final_dice"] is not None]
@@ -61,6 +67,7 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
         numbers.append(
             {
                 "recipe": name,
+                **dict(zip(SETTING, setting, strict=True)),
                 "runs": len(mine),
                 "survived": survived,
                 "share": survived / len(mine),
@@ -75,6 +82,7 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
         words.append(
             {
                 "Recipe": name,
+                **_words(mine[0], varying),
                 "Survived": f"{survived} of {len(mine)}",
                 "Share": f"{number(survived / len(mine), 2)} {bounds(low, high, 2)}",
                 "Lowest final Dice": number(min(dice, default=None), 3),
@@ -91,12 +99,14 @@ def survival_runs(rows: Sequence[dict[str, Any]]) -> Table:
     """One row per recipe and seed."""
     import pandas as pd
 
-    names = ("recipe", "seed", "survived", "updates", "final_dice", "largest_state", "minutes", "problem")
+    varying = _varying(rows)
+    names = ("recipe", *SETTING, "seed", "survived", "updates", "final_dice", "largest_state", "minutes", "problem")
     frame = pd.DataFrame([{name: row[name] for name in names} | {"rollbacks": len(row["rollbacks"])} for row in rows])
     shown = pd.DataFrame(
         [
             {
                 "Recipe": row["recipe"],
+                **_words(row, [name for name in varying if name != "asked"]),
                 "Seed": str(row["seed"]),
                 "Survived": "yes" if row["survived"] else "no",
                 "Updates": f"{row['updates']} of {row['asked']}",
@@ -110,6 +120,31 @@ def survival_runs(rows: Sequence[dict[str, Any]]) -> Table:
         ]
     )
     return Table("survival_runs", "Training runs of the survival experiment", _scope(rows).in_front_of(frame), shown)
+
+
+def _setting(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in SETTING)
+
+
+def _varying(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What not all the rows have in common, and a table therefore has to show."""
+    return [name for name in SETTING if len({row[name] for row in rows}) > 1]
+
+
+def _words(row: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
+    heads = {"asked": "Updates"}
+    return {heads.get(name, name.capitalize()): _word(row[name]) for name in names}
+
+
+def _labels(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A name for each row of the `survival` table: the recipe, and what it does not share with the others."""
+    firsts = {(row["recipe"], _setting(row)): row for row in reversed(rows)}
+    told = [(row["recipe"], _words(row, _varying(rows))) for row in reversed(firsts.values())]
+    return [", ".join([name, *(f"{head.lower()} {word}" for head, word in words.items())]) for name, words in told]
+
+
+def _word(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else "default" if value is None else str(value)
 
 
 def _state(largest: float | None) -> str:
@@ -132,7 +167,7 @@ def write(folder: Path) -> list[Path]:
         paths.append(write_text(folder / "tables" / f"{table.name}.md", table.markdown(marks=marks)))
         paths.append(write_text(folder / "tables" / f"{table.name}.csv", table.csv()))
     with styled():
-        figure = survival_shares(summary.frame)
+        figure = survival_shares(summary.frame, labels=_labels(rows))
         title(figure, "Share of training runs that survived", str(rows[0]["task"]), marks)
         paths += save(figure, folder / "plots", "survival", marks=marks)
     return paths
@@ -144,8 +179,8 @@ def _scope(rows: Sequence[dict[str, Any]]) -> Scope:
 
 
 def _notes(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    kinds = {(row["model"], row["side"], row["steps"], row["batch"], row["asked"]) for row in rows}
-    works = "; ".join(f"{m}, {s} x {s}, {t} + {t} steps, batch {b}, {u} updates" for m, s, t, b, u in sorted(kinds))
+    kinds = dict.fromkeys(tuple(row[name] for name in SETTING if name != "subjects") for row in rows)
+    works = "; ".join(f"{m}, {s} x {s}, {t} + {t} steps, batch {b}, {u:,} updates" for m, s, t, b, u in kinds)
     return (
         f"Runs: {works}.",
         "Survived: all updates done, the state finite and at most 1000 at the end of both levels in every update, and "

@@ -24,7 +24,7 @@ DATA = {
     "models/export/c": ("*.in",),
     "models/reference": ("*.json", "*.md", "*.safetensors"),
     "results/reference": ("*.csv", "*.parquet"),
-    "results/reference/stability": ("*.json",),
+    "results/reference/stability": ("*/*.json",),
     "results/report": ("*.css", "*.jinja", "*.js"),
 }
 TOOLS = ("tox", "pre-commit")  # what CONTRIBUTING.md and .ci/run install beside the package's extras

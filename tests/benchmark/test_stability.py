@@ -46,7 +46,7 @@ def test_one_row_per_recipe_and_seed_made_once(experiment, monkeypatch):
 
 def test_a_stopped_experiment_makes_what_is_missing(experiment):
     first = next(survives(experiment))
-    assert len(list((experiment.out / "stability").glob("*.json"))) == 1
+    assert len(list((experiment.out / "stability").glob("*/*.json"))) == 1
     rows = list(survives(experiment))
     assert rows[0] == first and len(rows) == 4
 
@@ -63,12 +63,29 @@ def test_a_run_above_the_bound_is_lost_and_ends_there(experiment, monkeypatch):
     row = next(survives(experiment))
     assert not row["survived"] and row["updates"] == 0 and row["final_dice"] is None and row["rollbacks"] == []
     assert "ended at update 1: |state|" in row["problem"] and "above 1e-06" in row["problem"]
-    assert not list((experiment.out / "stability").glob("*.safetensors"))
+    assert not list((experiment.out / "stability").rglob("*.safetensors"))
 
 
-def test_another_length_is_another_run(experiment):
-    next(survives(experiment))
-    assert next(survives(replace(experiment, updates=4)))["updates"] == 4
+def test_another_setting_is_another_run_and_leaves_the_first(experiment):
+    """Nothing computed is lost, and runs of different lengths are not put into one share."""
+    first, *_ = rows = list(survives(replace(experiment, recipes=("stable",))))
+    rows += survives(replace(experiment, recipes=("stable",), updates=4, seeds=1))
+    assert rows[-1]["updates"] == 4
+    read = survival.read_runs(experiment.out)
+    assert sorted(map(str, read)) == sorted(map(str, rows)) and first in read
+    table = survival.survival(read)
+    assert [(row.asked, row.runs) for row in table.frame.itertuples()] == [(3, 2), (4, 1)]
+    assert list(table.shown["Updates"]) == ["3", "4"] and "Side" not in table.shown
+    assert survival._labels(read) == ["stable, updates 3", "stable, updates 4"]
+    assert "Updates" in survival.survival_runs(read).shown
+    survival.write(experiment.out)
+
+
+def test_what_all_runs_share_is_said_once(experiment):
+    rows = list(survives(replace(experiment, seeds=1)))
+    assert "Updates" not in survival.survival(rows).shown
+    assert survival._labels(rows) == ["paper-prostate", "stable"]
+    assert "med-nca, 32 x 32, 2 + 2 steps, batch 2, 3 updates" in " ".join(survival.survival(rows).notes)
 
 
 @pytest.mark.parametrize(
