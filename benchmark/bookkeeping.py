@@ -34,6 +34,20 @@ def bookkeeping(position: Position, recipe: Recipe, model: Segmenter) -> dict[st
     }
 
 
+def course(position: Position, sheet: dict[str, Any]) -> dict[str, Any]:
+    """What goes with the weights: how they were come by, without the minutes, which no other training repeats."""
+    scored = [line for line in position.log if line.val_dice is not None]
+    return {
+        **{name: sheet[name] for name in ("samples", "flops", "late_gain", "plateau", "largest_state")},
+        "rollbacks": [[each.update, each.back_to] for each in position.rollbacks],
+        "curve": [[line.update, _short(line.val_dice), _short(line.val_soft_dice)] for line in scored],
+    }
+
+
+def _short(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)
+
+
 def late_gain(position: Position) -> float | None:
     """Best Dice on val in the last fifth of the updates minus the best before; None without scores in both."""
     scores = [(line.update, line.val_dice) for line in position.log if line.val_dice is not None]

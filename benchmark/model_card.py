@@ -65,13 +65,47 @@ def card(entry: Reference, metadata: dict[str, Any], frame: pd.DataFrame, *, on_
 Split part: **{part}**, {cases} of the {on_disk} volumes on disk, {frame["group"].nunique()} subjects.{final}
 
 {table.markdown().partition("## ")[2].partition(chr(10))[2].strip()}
-
+{_course(metadata)}
 ## Recipe
 
 | setting | value |
 |---|---|
 {settings}
 """
+
+
+def _course(metadata: dict[str, Any]) -> str:
+    """How the weights were come by; nothing of weights written before that was noted."""
+    if (course := metadata.get("training")) is None:
+        return ""
+    gain, largest = course["late_gain"], course["largest_state"]
+    facts = {
+        "slices seen": f"{course['samples']:,}",
+        "TFLOP": f"{course['flops'] / 1e12:,.0f}",
+        "val Dice gained in the last fifth": MISSING if gain is None else f"{gain:+.4f}",
+        "largest absolute state": "not finite" if largest is None else f"{largest:,.0f}" if largest else MISSING,
+        "rollbacks": ", ".join(f"update {at} to {back}" for at, back in course["rollbacks"]) or "none",
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    curve = "\n".join(f"| {update:,} | {_score(dice)} | {_score(soft)} |" for update, dice, soft in course["curve"])
+    count = metadata["recipe"].get("validation_cases", 4)
+    return f"""
+## Training
+
+| | |
+|---|---|
+{rows}
+
+Dice of {count} val volumes on the model's grid:
+
+| update | Dice | soft Dice |
+|--:|--:|--:|
+{curve}
+"""
+
+
+def _score(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3f}"
 
 
 def _words(value: Any) -> str:

@@ -18,7 +18,7 @@ from .. import models
 from ..models import weights
 from ..models.base import Segmenter
 from ..results.atomic import write_bytes, write_text
-from .bookkeeping import bookkeeping, summary_line
+from .bookkeeping import bookkeeping, course, summary_line
 from .checkpoint import LogLine, Position, Rollback
 from .curves import Curves
 from .errors import BenchError
@@ -193,7 +193,8 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
     }
     sheet = bookkeeping(position, training.recipe, model)
     write_text(folder / "training.json", json.dumps({**metadata, **_curve(position), **sheet}, indent=1))
-    write_bytes(folder / "weights.safetensors", weights.to_bytes(model, metadata=metadata))
+    told = metadata | {"training": course(position, sheet)}
+    write_bytes(folder / "weights.safetensors", weights.to_bytes(model, metadata=told))
     run.checkpoint.unlink(missing_ok=True)
     say(f"{title}: {summary_line(sheet, rollbacks=len(position.rollbacks))}")
 

@@ -10,8 +10,8 @@ import torch
 from mednca_bench import models
 from mednca_bench.benchmark import train as train_module
 from mednca_bench.benchmark.average import averaged, blend
-from mednca_bench.benchmark.bookkeeping import bookkeeping, late_gain
-from mednca_bench.benchmark.checkpoint import LogLine, Position, own_tensors
+from mednca_bench.benchmark.bookkeeping import bookkeeping, course, late_gain
+from mednca_bench.benchmark.checkpoint import LogLine, Position, Rollback, own_tensors
 from mednca_bench.benchmark.divergence import DivergedError, calm, divergence, kept
 from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.train import PausedError, train
@@ -201,3 +201,7 @@ def test_bookkeeping_by_hand():
     assert sheet["flops"] == 6 * 48 * cells * model.rule_shape.macs_per_cell
     assert sheet["minutes_to_soft_dice_0.85"] == 1.0
     assert late_gain(replace(position, log=log[:1])) is None
+    back = Rollback(update=7, loss=9.0, gradient_norm=1.0, reason="", back_to=5, rate_factor=0.5)
+    told = course(replace(position, rollbacks=(back,), largest_state=7.0), sheet)
+    assert told["curve"] == [[2, 0.5, None], [8, 0.8, None], [9, 0.7, None], [10, 0.801, None]]
+    assert told["rollbacks"] == [[7, 5]] and told["samples"] == 48 and "minutes" not in told

@@ -63,7 +63,15 @@ def test_added_weights_have_a_checksum_a_card_and_records(typed, scored, tmp_pat
     assert entry.weights == contestant(file).weights
     assert weights_file(entry.name, root=tree).read_bytes() == file.read_bytes()
     text = (tree / WEIGHTS / f"{entry.name}.md").read_text()
-    for said in ("CC-BY-SA 4.0", "Research only", "Split part: **val**", "no test scores", entry.sha256, "| betas |"):
+    for said in (
+        "CC-BY-SA 4.0",
+        "Research only",
+        "Split part: **val**",
+        "no test scores",
+        entry.sha256,
+        "| betas |",
+        "| 4 | 0.",
+    ):
         assert said in text, said
     monkeypatch.setattr(reference_records, "files", lambda _: tree / "results/reference")
     (kept,) = reference_records.records()
