@@ -45,9 +45,18 @@ def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **g
         known_recipe(name, (model,))
     torch.set_num_threads(threads)
     experiment = Experiment(recipes=names, model=model, out=out, **given)
-    with progress("survival", total=len(experiment.runs())) as meter:
-        for row in survives(experiment, note=lambda text: meter.advance(0, note=text)):
-            meter.advance(note=f"{row['recipe']}, seed {row['seed']}: {'survived' if row['survived'] else 'lost'}")
-            written = survival.write(out)
+    at = 0  # updates told of the run at hand
+    with progress("survival, updates", total=len(experiment.runs()) * experiment.updates) as meter:
+
+        def tell(text: str, updates: int) -> None:
+            nonlocal at
+            meter.advance(updates - at, note=text)
+            at = updates
+
+        for row in survives(experiment, note=tell):
+            tell(
+                f"{row['recipe']}, seed {row['seed']}: {'survived' if row['survived'] else 'lost'}", experiment.updates
+            )
+            at, written = 0, survival.write(out)
     click.echo((out / "tables" / "survival.md").read_text(encoding="utf-8"))
     say(f"{', '.join(str(path) for path in written)}")

@@ -84,12 +84,15 @@ class Experiment:
         return [(name, seed) for seed in seeds for name in self.recipes]
 
 
-def survives(experiment: Experiment, *, note: Callable[[str], object] = lambda text: None) -> Iterator[dict[str, Any]]:
+Note = Callable[[str, int], object]
+
+
+def survives(experiment: Experiment, *, note: Note = lambda text, updates: None) -> Iterator[dict[str, Any]]:
     """Make the runs that are missing, one after the other, and give the row of each.
 
     Args:
         experiment: which runs.
-        note: told of every update and rollback.
+        note: told of every update and rollback: in words, and the updates that the run at hand has done.
     """
     task = experiment.task()
     for name, seed in experiment.runs():
@@ -104,7 +107,7 @@ def survives(experiment: Experiment, *, note: Callable[[str], object] = lambda t
         yield _row(experiment, training, note)
 
 
-def _row(experiment: Experiment, training: Training, note: Callable[[str], object]) -> dict[str, Any]:
+def _row(experiment: Experiment, training: Training, note: Note) -> dict[str, Any]:
     folder, recipe, cases = experiment.folder(), training.recipe, training.prepared("train")
     identity = training.key(cases)
     stem = f"{recipe.name}-s{training.seed}"
@@ -125,12 +128,15 @@ def _row(experiment: Experiment, training: Training, note: Callable[[str], objec
     model = models.build(recipe.model, in_channels=cases[0].image.shape[1], seed=training.seed, **recipe.options)
 
     def tell(line: LogLine) -> None:
-        note(f"{stem}: update {line.update} of {run.total}, loss {line.loss:.3f}")
+        note(f"{stem}: update {line.update} of {run.total}, loss {line.loss:.3f}", line.update)
 
     problem = ""
     try:
         position = train(
-            model, run, on_update=tell, on_rollback=lambda each: note(f"{stem}: back to update {each.back_to}")
+            model,
+            run,
+            on_update=tell,
+            on_rollback=lambda each: note(f"{stem}: back to update {each.back_to}", each.back_to),
         )
     except DivergedError as error:
         position, problem = error.position, str(error)
