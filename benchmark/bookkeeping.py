@@ -34,12 +34,19 @@ def bookkeeping(position: Position, recipe: Recipe, model: Segmenter) -> dict[st
     }
 
 
-def course(position: Position, sheet: dict[str, Any]) -> dict[str, Any]:
-    """What goes with the weights: how they were come by, without the minutes, which no other training repeats."""
+def course(position: Position, sheet: dict[str, Any], *, val_cases: int) -> dict[str, Any]:
+    """What goes with the weights: how they were come by, without the minutes, which no other training repeats.
+
+    Args:
+        position: the final one.
+        sheet: what `bookkeeping` said of it.
+        val_cases: that a score of the learning curve is taken over.
+    """
     scored = [line for line in position.log if line.val_dice is not None]
     return {
         **{name: sheet[name] for name in ("samples", "flops", "late_gain", "plateau", "largest_state")},
         "rollbacks": [[each.update, each.back_to] for each in position.rollbacks],
+        "val_cases": val_cases,
         "curve": [[line.update, _short(line.val_dice), _short(line.val_soft_dice)] for line in scored],
     }
 

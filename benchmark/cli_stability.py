@@ -21,7 +21,7 @@ from .progress import say
 @click.option("--side", default=256, show_default=True, type=click.IntRange(16), help="Image side in pixels.")
 @click.option("--steps", default=64, show_default=True, type=click.IntRange(1), help="Steps per level.")
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Slices per update.")
-@click.option("--subjects", type=click.IntRange(3), help="Of the phantom. Default: 9.")
+@click.option("--subjects", default=9, show_default=True, type=click.IntRange(3), help="Of the phantom.")
 @click.option(
     "--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads; they enter the weights."
 )
@@ -45,18 +45,9 @@ def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **g
         known_recipe(name, (model,))
     torch.set_num_threads(threads)
     experiment = Experiment(recipes=names, model=model, out=out, **given)
-    at = 0  # updates told of the run at hand
     with progress("survival, updates", total=len(experiment.runs()) * experiment.updates) as meter:
-
-        def tell(text: str, updates: int) -> None:
-            nonlocal at
-            meter.advance(updates - at, note=text)
-            at = updates
-
-        for row in survives(experiment, note=tell):
-            tell(
-                f"{row['recipe']}, seed {row['seed']}: {'survived' if row['survived'] else 'lost'}", experiment.updates
-            )
-            at, written = 0, survival.write(out)
+        for row in survives(experiment, meter=meter):
+            meter.advance(0, note=f"{row['recipe']}, seed {row['seed']}: {'survived' if row['survived'] else 'lost'}")
+            written = survival.write(out)
     click.echo((out / "tables" / "survival.md").read_text(encoding="utf-8"))
     say(f"{', '.join(str(path) for path in written)}")

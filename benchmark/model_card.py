@@ -78,17 +78,16 @@ def _course(metadata: dict[str, Any]) -> str:
     """How the weights were come by; nothing of weights written before that was noted."""
     if (course := metadata.get("training")) is None:
         return ""
-    gain, largest = course["late_gain"], course["largest_state"]
+    largest = course["largest_state"]
     facts = {
         "slices seen": f"{course['samples']:,}",
         "TFLOP": f"{course['flops'] / 1e12:,.0f}",
-        "val Dice gained in the last fifth": MISSING if gain is None else f"{gain:+.4f}",
+        "val Dice gained in the last fifth": _gain(course["late_gain"], plateau=course["plateau"]),
         "largest absolute state": "not finite" if largest is None else f"{largest:,.0f}" if largest else MISSING,
         "rollbacks": ", ".join(f"update {at} to {back}" for at, back in course["rollbacks"]) or "none",
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     curve = "\n".join(f"| {update:,} | {_score(dice)} | {_score(soft)} |" for update, dice, soft in course["curve"])
-    count = metadata["recipe"].get("validation_cases", 4)
     return f"""
 ## Training
 
@@ -96,12 +95,16 @@ def _course(metadata: dict[str, Any]) -> str:
 |---|---|
 {rows}
 
-Dice of {count} val volumes on the model's grid:
+Dice of {course["val_cases"]} val volumes on the model's grid:
 
 | update | Dice | soft Dice |
 |--:|--:|--:|
 {curve}
 """
+
+
+def _gain(gain: float | None, *, plateau: bool | None) -> str:
+    return MISSING if gain is None else f"{gain:+.4f} ({'plateau' if plateau else 'no plateau'})"
 
 
 def _score(value: float | None) -> str:

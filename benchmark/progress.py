@@ -18,6 +18,19 @@ class Meter(Protocol):
     def advance(self, steps: int = 1, *, note: str = "") -> None:
         """`steps` more are done; `note` is shown beside the count."""
 
+    def skip(self, steps: int) -> None:
+        """`steps` need no work: they are done, and the time left is not told from them."""
+
+
+class Silent:
+    """A meter nobody looks at."""
+
+    def advance(self, steps: int = 1, *, note: str = "") -> None:
+        """Nothing."""
+
+    def skip(self, steps: int) -> None:
+        """Nothing."""
+
 
 def say(text: str) -> None:
     """One line on standard error."""
@@ -67,6 +80,9 @@ def _bar(title: str, *, total: int, done: int) -> Iterator[Meter]:
             def advance(self, steps: int = 1, *, note: str = "") -> None:
                 bar.update(task, advance=steps, note=note)
 
+            def skip(self, steps: int) -> None:
+                bar.update(task, advance=steps)  # its speed is that of the last 30 s
+
         yield Bar()
 
 
@@ -76,6 +92,10 @@ class _Lines:
     def __init__(self, title: str, *, total: int, done: int) -> None:
         self._title, self._total, self._done, self._before = title, total, done, done
         self._started = self._said = time.monotonic()
+
+    def skip(self, steps: int) -> None:
+        self._done += steps
+        self._before += steps
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
         self._done += steps

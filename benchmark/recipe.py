@@ -71,6 +71,7 @@ def _stable_64(model: str) -> Recipe:
         name="stable-64",
         version=3,
         options={"steps": 64},
+        updates=5000,
         optimiser="muon",
         learning_rate=1e-3,
         betas=(0.95, 0.99),

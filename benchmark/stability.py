@@ -11,18 +11,19 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import models
 from ..results.atomic import write_text
-from .checkpoint import LogLine, Position
+from .checkpoint import LogLine, Position, Rollback
 from .divergence import DivergedError
 from .locations import cache_root
 from .phantom import make
-from .phantom_folder import VERSION
+from .phantom_folder import DEFAULT_SUBJECTS, VERSION
+from .progress import Meter, Silent
 from .recipe import Recipe, recipe_for
 from .slices import SliceSet
 from .task import Task, open_task
@@ -47,7 +48,7 @@ class Experiment:
     side: int = 256
     steps: int = 64
     batch: int = 4
-    subjects: int | None = None
+    subjects: int = DEFAULT_SUBJECTS["prostate"]
     shape: tuple[int, int, int] | None = None
 
     def recipe(self, name: str) -> Recipe:
@@ -67,7 +68,7 @@ class Experiment:
     def task(self) -> Task:
         """The prostate phantom, generated once."""
         shape = "" if self.shape is None else "-" + "x".join(map(str, self.shape))
-        name = f"prostate-version-{VERSION}-seed-0-subjects-{self.subjects or 'default'}{shape}"
+        name = f"prostate-version-{VERSION}-seed-0-subjects-{self.subjects}{shape}"
         folder = make(
             cache_root() / "phantoms" / name, kind="prostate", seed=0, subjects=self.subjects, shape=self.shape
         )
@@ -75,8 +76,8 @@ class Experiment:
 
     def folder(self) -> Path:
         """Where the rows of this size, model and length lie, so that those of another stay beside them."""
-        setting = f"{self.model}-side-{self.side}-steps-{self.steps}-batch-{self.batch}-updates-{self.updates}"
-        return self.out / FOLDER / (setting if self.subjects is None else f"{setting}-subjects-{self.subjects}")
+        network = f"{self.model}-side-{self.side}-steps-{self.steps}"
+        return self.out / FOLDER / f"{network}-batch-{self.batch}-subjects-{self.subjects}-updates-{self.updates}"
 
     def runs(self) -> list[tuple[str, int]]:
         """Recipe and seed of each run; all recipes of a seed first, so that a stopped experiment can be compared."""
@@ -84,15 +85,12 @@ class Experiment:
         return [(name, seed) for seed in seeds for name in self.recipes]
 
 
-Note = Callable[[str, int], object]
-
-
-def survives(experiment: Experiment, *, note: Note = lambda text, updates: None) -> Iterator[dict[str, Any]]:
+def survives(experiment: Experiment, *, meter: Meter | None = None) -> Iterator[dict[str, Any]]:
     """Make the runs that are missing, one after the other, and give the row of each.
 
     Args:
         experiment: which runs.
-        note: told of every update and rollback: in words, and the updates that the run at hand has done.
+        meter: told of updates; those of known runs, and of lost ones after their end, need no work.
     """
     task = experiment.task()
     for name, seed in experiment.runs():
@@ -104,10 +102,10 @@ def survives(experiment: Experiment, *, note: Note = lambda text, updates: None)
             seed=seed,
             cache=cache_root(),
         )
-        yield _row(experiment, training, note)
+        yield _row(experiment, training, meter or Silent())
 
 
-def _row(experiment: Experiment, training: Training, note: Note) -> dict[str, Any]:
+def _row(experiment: Experiment, training: Training, meter: Meter) -> dict[str, Any]:
     folder, recipe, cases = experiment.folder(), training.recipe, training.prepared("train")
     identity = training.key(cases)
     stem = f"{recipe.name}-s{training.seed}"
@@ -115,6 +113,7 @@ def _row(experiment: Experiment, training: Training, note: Note) -> dict[str, An
     with contextlib.suppress(OSError, ValueError):
         known: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
         if known.get("key") == identity:
+            meter.skip(experiment.updates)
             return known
     run = TrainingRun(
         key=identity,
@@ -128,18 +127,23 @@ def _row(experiment: Experiment, training: Training, note: Note) -> dict[str, An
     model = models.build(recipe.model, in_channels=cases[0].image.shape[1], seed=training.seed, **recipe.options)
 
     def tell(line: LogLine) -> None:
-        note(f"{stem}: update {line.update} of {run.total}, loss {line.loss:.3f}", line.update)
+        meter.advance(note=f"{stem}: update {line.update} of {run.total}, loss {line.loss:.3f}")
+
+    def tell_rollback(rollback: Rollback) -> None:
+        meter.advance(rollback.back_to - rollback.update + 1, note=f"{stem}: back to update {rollback.back_to}")
 
     problem = ""
     try:
         position = train(
             model,
             run,
+            on_start=lambda start: meter.skip(start.updates),
             on_update=tell,
-            on_rollback=lambda each: note(f"{stem}: back to update {each.back_to}", each.back_to),
+            on_rollback=tell_rollback,
         )
     except DivergedError as error:
         position, problem = error.position, str(error)
+        meter.skip(run.total - position.updates)
     row = _judged(position, run, problem) | {
         "key": identity,
         "recipe": recipe.name,

@@ -174,7 +174,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         position = train(
             model,
             run,
-            on_start=lambda start: meter.advance(start.updates),
+            on_start=lambda start: meter.skip(start.updates),
             on_update=note,
             on_rollback=note_rollback,
         )
@@ -193,7 +193,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
     }
     sheet = bookkeeping(position, training.recipe, model)
     write_text(folder / "training.json", json.dumps({**metadata, **_curve(position), **sheet}, indent=1))
-    told = metadata | {"training": course(position, sheet)}
+    told = metadata | {"training": course(position, sheet, val_cases=min(len(run.val), run.recipe.validation_cases))}
     write_bytes(folder / "weights.safetensors", weights.to_bytes(model, metadata=told))
     run.checkpoint.unlink(missing_ok=True)
     say(f"{title}: {summary_line(sheet, rollbacks=len(position.rollbacks))}")

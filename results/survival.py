@@ -43,11 +43,7 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
         if not {"recipe", "seed", "survived", *SETTING} <= row.keys():
             raise ValueError(f"{path} is not a run of the survival experiment: delete it; its run is made again")
         rows.append(row)
-    return sorted(rows, key=lambda row: (str(row["recipe"]), _numbers(row), int(row["seed"])))
-
-
-def _numbers(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] or 0 for name in SETTING)
+    return sorted(rows, key=lambda row: (str(row["recipe"]), _setting(row), int(row["seed"])))
 
 
 def survival(rows: Sequence[dict[str, Any]]) -> Table:
@@ -138,13 +134,15 @@ def _words(row: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
 
 def _labels(rows: Sequence[dict[str, Any]]) -> list[str]:
     """A name for each row of the `survival` table: the recipe, and what it does not share with the others."""
-    firsts = {(row["recipe"], _setting(row)): row for row in reversed(rows)}
-    told = [(row["recipe"], _words(row, _varying(rows))) for row in reversed(firsts.values())]
+    firsts: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        firsts.setdefault((row["recipe"], _setting(row)), row)
+    told = [(row["recipe"], _words(row, _varying(rows))) for row in firsts.values()]
     return [", ".join([name, *(f"{head.lower()} {word}" for head, word in words.items())]) for name, words in told]
 
 
 def _word(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else "default" if value is None else str(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _state(largest: float | None) -> str:
@@ -179,8 +177,10 @@ def _scope(rows: Sequence[dict[str, Any]]) -> Scope:
 
 
 def _notes(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    kinds = dict.fromkeys(tuple(row[name] for name in SETTING if name != "subjects") for row in rows)
-    works = "; ".join(f"{m}, {s} x {s}, {t} + {t} steps, batch {b}, {u:,} updates" for m, s, t, b, u in kinds)
+    works = "; ".join(
+        f"{model}, {side} x {side}, {steps} + {steps} steps, batch {batch}, phantom of {subjects}, {asked:,} updates"
+        for model, side, steps, batch, subjects, asked in dict.fromkeys(map(_setting, rows))
+    )
     return (
         f"Runs: {works}.",
         "Survived: all updates done, the state finite and at most 1000 at the end of both levels in every update, and "

@@ -31,7 +31,7 @@ def test_the_singular_directions_stay_and_their_lengths_become_one(shape):
     matrix = normal(*shape)
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
     lengths = u.T @ orthogonal(matrix) @ v.T
-    assert lengths.diagonal().min() > 0.65 and lengths.diagonal().max() < 1.25
+    assert lengths.diagonal().min() > 0.67 and lengths.diagonal().max() < 1.14
     assert (lengths - torch.diag(lengths.diagonal())).abs().max() < 1e-3
 
 
@@ -39,8 +39,21 @@ def test_a_direction_a_hundred_times_weaker_is_stepped_along_as_far():
     u, _, v = torch.linalg.svd(normal(8, 12), full_matrices=False)
     strengths = torch.tensor([1.0, 0.01, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0])
     lengths = (u.T @ orthogonal(u @ torch.diag(strengths) @ v) @ v.T).diagonal()
-    assert lengths[:3].min() > 0.65 and lengths[:3].max() < 1.25
+    assert lengths[:3].min() > 0.67 and lengths[:3].max() < 1.14
     assert lengths[3:].abs().max() < 1e-3  # no gradient, no step
+
+
+def test_the_lengths_by_strength():
+    """What the docstring says of singular values of at least, and of less than, a hundredth of the norm."""
+    wide = torch.diag(torch.tensor([1.0, 1e-4], dtype=torch.float64))
+    for strength in torch.logspace(-2, -0.01, 200, dtype=torch.float64):
+        wide[1, 1] = strength * (1 - strength**2) ** -0.5  # of the norm
+        assert 0.68 < orthogonal(wide)[1, 1] < 1.14
+    for strength in torch.logspace(-5, -2, 200, dtype=torch.float64):
+        wide[1, 1] = strength
+        assert 0.0 < orthogonal(wide)[1, 1] < min(1.21, 485 * strength)
+    wide[1, 1] = 5e-4
+    assert orthogonal(wide)[1, 1] == pytest.approx(480 * 5e-4, rel=0.02)
 
 
 @pytest.mark.parametrize("factor", [1e-4, 1.0, 1e6])
@@ -69,6 +82,14 @@ def test_the_root_mean_square_of_a_step_is_about_the_learning_rate(shape):
     assert 0.65 * 0.02 < step.square().mean().sqrt() < 1.25 * 0.02
 
 
+def test_the_root_mean_square_of_a_step_by_the_gradients_rank():
+    u, _, v = torch.linalg.svd(normal(32, 128), full_matrices=False)
+    for rank in (1, 8):
+        step = stepped([u[:, :rank] @ v[:rank]], lr=0.02)
+        assert 0.67 * 0.02 < step.square().mean().sqrt() / (rank / 32) ** 0.5 < 1.14 * 0.02
+    assert stepped([normal(64)], lr=0.02).square().mean().sqrt() == pytest.approx(0.70 * 0.02, rel=0.01)
+
+
 def test_a_bias_goes_along_its_momentum_at_a_fixed_length():
     first, second = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 1.0])
     both = stepped([first, second], momentum=0.5) - stepped([first], momentum=0.5)
@@ -82,6 +103,23 @@ def test_no_gradient_no_step():
     parameter = torch.nn.Parameter(torch.ones(3))
     Muon([parameter], lr=1.0, momentum=0.9).step()
     assert torch.equal(parameter.detach(), torch.ones(3))
+
+
+def test_empty_tensors_and_numbers_are_parameters_too():
+    assert stepped([torch.zeros(0, 3)]).shape == (0, 3) and stepped([torch.zeros(0)]).shape == (0,)
+    assert stepped([torch.tensor(5.0)], lr=0.1) == pytest.approx(-0.07, rel=0.01)
+
+
+def test_a_closure_computes_the_gradient_and_its_loss_comes_back():
+    parameter = torch.nn.Parameter(torch.ones(2, 3))
+
+    def loss() -> float:
+        value = (parameter**2).sum()
+        value.backward()
+        return value.item()
+
+    assert Muon([parameter], lr=0.1, momentum=0.9).step(loss) == 6.0
+    assert (parameter < 1.0).all()
 
 
 def test_the_recipe_chooses():

@@ -43,6 +43,16 @@ def test_steps_done_before_do_not_make_the_work_look_fast(capsys, clock):
     assert capsys.readouterr().err == "work: 95/100, 20 s, 20 s left\n"
 
 
+def test_steps_that_need_no_work_count_and_do_not_make_it_look_fast(capsys, clock):
+    """Of 100 steps 40 are known and 30 come to nothing; 5 took 20 s, and so will the other 25 in 100 s."""
+    with progress("work", total=100) as meter:
+        meter.skip(40)
+        clock.now += 20
+        meter.skip(30)
+        meter.advance(5)
+    assert capsys.readouterr().err == "work: 75/100, 20 s, 100 s left\n"
+
+
 def test_work_that_is_done_or_empty_says_nothing(capsys):
     with progress("work", total=3, done=3), progress("none", total=0):
         pass
@@ -67,7 +77,7 @@ def test_a_terminal_gets_a_bar_with_count_and_note(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     with progress("case [3]", total=4, done=1) as meter:
-        meter.advance(2)
+        meter.skip(2)
         meter.advance(note="loss [bold]")
     text = terminal.getvalue()
     assert "case [3]" in text and "loss [bold]" in text and "4/4" in text

@@ -15,9 +15,11 @@ def read(tmp_path: Path, text: str, *, model: str = "med-nca", name: str = "mine
 
 
 def test_it_is_its_base_with_what_it_sets(tmp_path):
-    text = 'base = "stable"\nlearning_rate = 1\nupdates = 7\nsize = [32, 48]\noptions = { fire_rate = 0.4 }\n'
+    text = 'base = "stable"\nlearning_rate = 1\noptimiser = "muon"\nupdates = 7\nsize = [32, 48]\n'
+    text += "options = { fire_rate = 0.4 }\n"
     found, base = read(tmp_path, text), recipe_for("stable", "med-nca")
-    assert (found.name, found.learning_rate, found.updates, found.size) == ("mine", 1.0, 7, (32, 48))
+    assert (found.name, found.optimiser, base.optimiser) == ("mine", "muon", "adam")
+    assert (found.learning_rate, found.updates, found.size) == (1.0, 7, (32, 48))
     assert found.options == {"steps": 16, "fire_rate": 0.4}  # tables are merged
     assert (found.batch, found.betas, found.rollbacks) == (base.batch, base.betas, base.rollbacks)
 
@@ -33,6 +35,8 @@ def test_it_is_its_base_with_what_it_sets(tmp_path):
         ('base = "stable"\nbatch = 0', r"batch is 0; it must be at least 1"),
         ('base = "stable"\nlearning_rate = nan', r"learning_rate is nan; it must be at least 0"),
         ('base = "stable"\nschedule = "linear"', r"schedule is 'linear'; it must be 'exponential' or 'cosine'"),
+        ('base = "stable"\noptimiser = "sgd"', r"optimiser is 'sgd'; it must be 'adam' or 'muon'"),
+        ('base = "stable"\noptimizer = "muon"', r"unknown key 'optimizer'; did you mean 'optimiser'"),
         ('base = "stable"\nsize = [64]', r"size is \[64\]; it must be a list of 2 numbers"),
         ('base = "stable"\naverage = 1.0', r"average is 1.0; it must be between 0 and 1"),
         ('base = "stable"\nstep_jitter = 16', r"step_jitter is 16; it must be below the 16 steps"),

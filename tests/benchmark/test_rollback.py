@@ -202,6 +202,6 @@ def test_bookkeeping_by_hand():
     assert sheet["minutes_to_soft_dice_0.85"] == 1.0
     assert late_gain(replace(position, log=log[:1])) is None
     back = Rollback(update=7, loss=9.0, gradient_norm=1.0, reason="", back_to=5, rate_factor=0.5)
-    told = course(replace(position, rollbacks=(back,), largest_state=7.0), sheet)
+    told = course(replace(position, rollbacks=(back,), largest_state=7.0), sheet, val_cases=3)
     assert told["curve"] == [[2, 0.5, None], [8, 0.8, None], [9, 0.7, None], [10, 0.801, None]]
-    assert told["rollbacks"] == [[7, 5]] and told["samples"] == 48 and "minutes" not in told
+    assert told["rollbacks"] == [[7, 5]] and told["samples"] == 48 and told["val_cases"] == 3 and "minutes" not in told

@@ -10,7 +10,7 @@ import pytest
 from mednca_bench.benchmark import shipped as shipped_module
 from mednca_bench.benchmark.cli import main
 from mednca_bench.benchmark.errors import BenchError, UsageProblem
-from mednca_bench.benchmark.model_card import card
+from mednca_bench.benchmark.model_card import _course, card
 from mednca_bench.benchmark.shipped import PACKAGE, WEIGHTS, references, weights_file, write_references
 from mednca_bench.benchmark.trained import contestant
 from mednca_bench.models import weights
@@ -80,6 +80,46 @@ def test_added_weights_have_a_checksum_a_card_and_records(typed, scored, tmp_pat
     assert out.split() == [str(path) for path in map(Path, out.split())] and len(out.split()) == 4
     assert typed("weights", "add", file, "--run", run, "--into", "tree")[0] == 0  # again: the same
     assert references(tree) == {entry.name: entry}
+
+
+COURSE = {
+    "samples": 160_000,
+    "flops": 2.7e14,
+    "late_gain": -0.00213,
+    "plateau": True,
+    "largest_state": 5018.2,
+    "rollbacks": [[1851, 1800], [2466, 2400]],
+    "val_cases": 3,
+    "curve": [[400, 0.51, None], [10000, 0.8821, 0.86]],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {},
+            (
+                "| 160,000 |",
+                "| 270 |",
+                "| -0.0021 (plateau) |",
+                "| 5,018 |",
+                "update 1851 to 1800, update 2466 to 2400",
+            ),
+        ),
+        ({}, ("Dice of 3 val volumes", "| 400 | 0.510 | – |", "| 10,000 | 0.882 | 0.860 |")),
+        ({"late_gain": 0.01, "plateau": False, "rollbacks": []}, ("| +0.0100 (no plateau) |", "| rollbacks | none |")),
+        ({"late_gain": None, "plateau": None, "largest_state": None}, ("fifth | – |", "| not finite |")),
+        ({"largest_state": 0.0}, ("| largest absolute state | – |",)),  # a network has none
+    ],
+)
+def test_the_card_tells_the_training(changes, said):
+    text = _course({"training": COURSE | changes})
+    assert all(words in text for words in said), text
+
+
+def test_the_card_of_weights_that_do_not_tell_is_silent():
+    assert _course({}) == ""
 
 
 def test_records_of_a_robustness_run_are_kept_beside_the_clean_ones(typed, scored, tmp_path, monkeypatch):

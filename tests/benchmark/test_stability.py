@@ -8,6 +8,8 @@ import pytest
 
 from mednca_bench.benchmark import stability as stability_module
 from mednca_bench.benchmark.checkpoint import LogLine, Position
+from mednca_bench.benchmark.cli_stability import stability
+from mednca_bench.benchmark.phantom_folder import DEFAULT_SUBJECTS
 from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.stability import Experiment, _judged, survives
 from mednca_bench.results import survival
@@ -78,14 +80,45 @@ def test_another_setting_is_another_run_and_leaves_the_first(experiment):
     assert list(table.shown["Updates"]) == ["3", "4"] and "Side" not in table.shown
     assert survival._labels(read) == ["stable, updates 3", "stable, updates 4"]
     assert "Updates" in survival.survival_runs(read).shown
+    mixed = [rows[0], rows[2], rows[1]]  # the order of the labels is that of the table, whatever comes first
+    assert [f"stable, updates {n}" for n in survival.survival(mixed).frame["asked"]] == survival._labels(mixed)
     survival.write(experiment.out)
+
+
+def test_the_default_phantom_is_the_one_that_is_made(experiment):
+    default = next(option.default for option in stability.params if option.name == "subjects")
+    assert default == Experiment.subjects == DEFAULT_SUBJECTS["prostate"]
+
+
+class Counted:
+    """A meter that adds up."""
+
+    def __init__(self) -> None:
+        self.worked = self.skipped = 0
+
+    def advance(self, steps: int = 1, *, note: str = "") -> None:
+        self.worked += steps
+
+    def skip(self, steps: int) -> None:
+        self.skipped += steps
+
+
+def test_the_meter_counts_every_update_once(experiment, monkeypatch):
+    first, again, lost = Counted(), Counted(), Counted()
+    list(survives(experiment, meter=first))
+    assert (first.worked, first.skipped) == (12, 0)
+    list(survives(experiment, meter=again))
+    assert (again.worked, again.skipped) == (0, 12)
+    monkeypatch.setattr(stability_module, "STATE_BOUND", 1e-6)
+    list(survives(replace(experiment, updates=5), meter=lost))
+    assert (lost.worked, lost.skipped) == (0, 20)
 
 
 def test_what_all_runs_share_is_said_once(experiment):
     rows = list(survives(replace(experiment, seeds=1)))
     assert "Updates" not in survival.survival(rows).shown
     assert survival._labels(rows) == ["paper-prostate", "stable"]
-    assert "med-nca, 32 x 32, 2 + 2 steps, batch 2, 3 updates" in " ".join(survival.survival(rows).notes)
+    assert "med-nca, 32 x 32, 2 + 2 steps, batch 2, phantom of 3, 3 updates" in " ".join(survival.survival(rows).notes)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +156,8 @@ def test_shipped_runs_are_of_the_recipes_of_today():
     assert settings == {("med-nca", 256, 64, 4, 300, True)}
     for row in rows:
         assert row["version"] == recipe_for(row["recipe"], row["model"]).version
-    seeds = {
-        name: sorted(row["seed"] for row in rows if row["recipe"] == name) for name in {row["recipe"] for row in rows}
-    }
-    assert seeds["paper-prostate"] == list(range(10))
+    for name in ("paper-prostate", "stable-64"):
+        assert sorted(row["seed"] for row in rows if row["recipe"] == name) == list(range(10))
+    said = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    for row in survival.survival(rows).frame.itertuples():
+        assert f"| `{row.recipe}` | {row.asked:,} | {row.survived} of {row.runs} " in said

@@ -80,6 +80,15 @@ def test_the_folder_holds_curve_and_weights_and_no_checkpoint(training, monkeypa
     assert [line["update"] for line in curve["log"]] == [1, 2, 3, 4] and curve["updates"] == 4
 
 
+def test_the_weights_say_how_they_were_come_by_and_are_the_same_file_again(training, tmp_path):
+    first, second = (trained(training(cache=tmp_path / name)).path for name in ("one", "two"))
+    assert first.read_bytes() == second.read_bytes()
+    told = weights.load(first)[1]["training"]
+    assert [update for update, *_ in told["curve"]] == [1, 2, 3, 4] and told["val_cases"] == 1
+    assert all(0 <= score <= 1 for _, *scores in told["curve"] for score in scores)
+    assert told["samples"] == 4 * training().recipe.batch and told["rollbacks"] == []
+
+
 def test_weights_are_trained_once(training, monkeypatch):
     assert existing(training()) is None
     first = trained(training())
