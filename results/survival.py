@@ -53,8 +53,8 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
     numbers: list[dict[str, Any]] = []
     words: list[dict[str, str]] = []
     varying = _varying(rows)
-    for name, setting in dict.fromkeys((row["recipe"], _setting(row)) for row in rows):
-        mine = [row for row in rows if (row["recipe"], _setting(row)) == (name, setting)]
+    for mine in _groups(rows):
+        first = mine[0]
         survived = sum(bool(row["survived"]) for row in mine)
         low, high = wilson(survived, len(mine))
         dice = [row["final_dice"] for row in mine if row["final_dice"] is not None]
@@ -62,8 +62,8 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
         largest = None if any(state is None for state in states) else max(states)
         numbers.append(
             {
-                "recipe": name,
-                **dict(zip(SETTING, setting, strict=True)),
+                "recipe": first["recipe"],
+                **{name: first[name] for name in SETTING},
                 "runs": len(mine),
                 "survived": survived,
                 "share": survived / len(mine),
@@ -77,8 +77,8 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
         )
         words.append(
             {
-                "Recipe": name,
-                **_words(mine[0], varying),
+                "Recipe": first["recipe"],
+                **_words(first, varying),
                 "Survived": f"{survived} of {len(mine)}",
                 "Share": f"{number(survived / len(mine), 2)} {bounds(low, high, 2)}",
                 "Lowest final Dice": number(min(dice, default=None), 3),
@@ -122,6 +122,14 @@ def _setting(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in SETTING)
 
 
+def _groups(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The runs of each row of the `survival` table: one recipe under one setting."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["recipe"], _setting(row)), []).append(row)
+    return list(groups.values())
+
+
 def _varying(rows: Sequence[dict[str, Any]]) -> list[str]:
     """What not all the rows have in common, and a table therefore has to show."""
     return [name for name in SETTING if len({row[name] for row in rows}) > 1]
@@ -134,10 +142,8 @@ def _words(row: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
 
 def _labels(rows: Sequence[dict[str, Any]]) -> list[str]:
     """A name for each row of the `survival` table: the recipe, and what it does not share with the others."""
-    firsts: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        firsts.setdefault((row["recipe"], _setting(row)), row)
-    told = [(row["recipe"], _words(row, _varying(rows))) for row in firsts.values()]
+    varying = _varying(rows)
+    told = [(mine[0]["recipe"], _words(mine[0], varying)) for mine in _groups(rows)]
     return [", ".join([name, *(f"{head.lower()} {word}" for head, word in words.items())]) for name, words in told]
 
 
