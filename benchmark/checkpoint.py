@@ -19,7 +19,7 @@ from ..results.atomic import write_bytes
 
 @dataclass(frozen=True, kw_only=True)
 class LogLine:
-    """One point of a learning curve: after `update` updates; `val_dice` is NaN where it was not taken."""
+    """One point of a learning curve: after `update` updates; `val_dice` is None where it was not taken."""
 
     update: int
     loss: float
@@ -63,6 +63,8 @@ class Position:
         losses: of the last updates, for the divergence rule.
         norms: of the gradients of the same updates.
         good: updates done in the state that a rollback goes back to.
+        good_losses: `losses` when it was kept.
+        good_norms: `norms` when it was kept.
         largest_state: largest |state| of an NCA at the end of a level in any update; infinite if one was not finite.
         seconds_to_dice: until the soft Dice of `train.GOAL_DICE` on val; None if not reached.
     """
@@ -75,10 +77,13 @@ class Position:
     losses: tuple[float, ...] = ()
     norms: tuple[float, ...] = ()
     good: int | None = None
+    good_losses: tuple[float, ...] = ()
+    good_norms: tuple[float, ...] = ()
     largest_state: float = 0.0
     seconds_to_dice: float | None = None
 
 
+SEEN = ("losses", "norms", "good_losses", "good_norms")  # of a position: what the divergence rule looks at
 Tensors = dict[str, torch.Tensor]
 
 _OPTIMISER = "adam."  # whichever it is: the name from when there was one, in the checkpoints of runs under way
@@ -164,7 +169,7 @@ def load_checkpoint(
 
 
 def _position(content: dict[str, Any]) -> Position:
-    lists: dict[str, Any] = {name: tuple(content[name]) for name in ("losses", "norms") if name in content}
+    lists: dict[str, Any] = {name: tuple(content[name]) for name in SEEN if name in content}
     log = tuple(LogLine(**line) for line in content["log"])
     rollbacks = tuple(Rollback(**each) for each in content.get("rollbacks", ()))
     return Position(**(content | lists | {"log": log, "rollbacks": rollbacks}))

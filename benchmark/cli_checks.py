@@ -33,11 +33,18 @@ def known_models(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def known_recipe(name: str, models: tuple[str, ...]) -> None:
-    """Refuse a recipe that is unknown, or says nothing about one of the models."""
-    from .recipe import recipe_for
+    """Refuse a recipe that is unknown, says nothing about one of the models, or has options that it cannot take."""
+    from ..models import build
+    from .recipe import RECIPES, recipe_for
 
     for model in models:
-        recipe_for(name, model)
+        recipe = recipe_for(name, model)
+        if name in RECIPES:
+            continue
+        try:
+            build(model, **recipe.options)
+        except ValueError as error:
+            raise UsageProblem(f"{name}: {error}") from error
 
 
 def known_timing(suite: Suite, profile: str, sides: tuple[int, ...], engines: tuple[str, ...]) -> tuple[str, ...]:

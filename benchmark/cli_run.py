@@ -131,7 +131,7 @@ def run(suite: str, dry_run: bool, **given: Any) -> int:
 @click.option("--model", default="med-nca", show_default=True, help="Model to train.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Training seed.")
 @click.option(
-    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads; they enter the weights."
+    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads; other numbers, other weights."
 )
 @click.option(
     "--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so long; the same command goes on."

@@ -23,7 +23,7 @@ from .progress import say
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(1), help="Slices per update.")
 @click.option("--subjects", default=9, show_default=True, type=click.IntRange(3), help="Of the phantom.")
 @click.option(
-    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads; they enter the weights."
+    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Threads; other numbers, other weights."
 )
 @click.option("--out", type=click.Path(path_type=Path), default="runs/stability", show_default=True, metavar="DIR",
               help="Run folder.")  # fmt: skip
@@ -35,6 +35,7 @@ def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **g
     from ..results import survival
     from .cli_checks import known_models, known_recipe
     from .progress import progress
+    from .recipe import recipe_for
     from .stability import Experiment, survives
 
     known_models((model,))
@@ -43,6 +44,9 @@ def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **g
     names = tuple(dict.fromkeys(recipes)) or ("paper-prostate", "stable-64")
     for name in names:
         known_recipe(name, (model,))
+    called = [recipe_for(name, model).name for name in names]
+    if twice := [name for name in called if called.count(name) > 1]:
+        raise UsageProblem(f"two recipes are called '{twice[0]}'; give one another name with name = … in its file")
     torch.set_num_threads(threads)
     experiment = Experiment(recipes=names, model=model, out=out, **given)
     with progress("survival, updates", total=len(experiment.runs()) * experiment.updates) as meter:

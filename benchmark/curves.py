@@ -5,6 +5,9 @@ At each validation, pictures too: the slice with most foreground of a few val ca
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .checkpoint import LogLine
+from .progress import say
 from .slices import PreparedCase
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ _TRUTH, _PREDICTION = (255, 255, 255), (230, 50, 30)
 class Curves:
     """Event files in a folder; opened at the first point, so that a resumed run replaces what it does again.
 
+    Where they cannot be written, a line says so and no more is written: training goes on without them.
+
     Args:
         folder: TensorBoard's log folder.
     """
@@ -34,30 +40,44 @@ class Curves:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._writer: Any = None
+        self._lost = False
+        self._hook = threading.excepthook
 
     def __enter__(self) -> Curves:
+        threading.excepthook = self._hear
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with self._optional():
+                self._writer.close()
+        threading.excepthook = self._hook
+
+    def _hear(self, failed: threading.ExceptHookArgs) -> None:
+        """The writer's thread prints no traceback: what ended it is raised again at the next point."""
+        if not (issubclass(failed.exc_type, OSError) and type(failed.thread).__module__.startswith("tensorboard")):
+            self._hook(failed)
 
     def add(self, line: LogLine) -> None:
         """One point of every curve that has a value."""
-        writer = self._open(line)
-        for name, value in asdict(line).items():
-            if name != "update" and value is not None:
-                writer.add_scalar(name, value, line.update)
+        if self._lost:
+            return
+        with self._optional():
+            writer = self._open(line)
+            for name, value in asdict(line).items():
+                if name != "update" and value is not None:
+                    writer.add_scalar(name, value, line.update)
 
     def overlays(self, line: LogLine, model: Segmenter, cases: tuple[PreparedCase, ...]) -> None:
         """Pictures of a few val cases if this point has a validation; the model is left in evaluation mode."""
-        if line.val_dice is None:
+        if line.val_dice is None or self._lost:
             return
-        for case in cases[:: max(1, len(cases) // PICTURES)][:PICTURES]:
-            picture = overlay(model, case)
-            self._open(line).add_image(f"val/{case.id}", picture, line.update, dataformats="HWC")
+        with self._optional():
+            for case in cases[:: max(1, len(cases) // PICTURES)][:PICTURES]:
+                picture = overlay(model, case)
+                self._open(line).add_image(f"val/{case.id}", picture, line.update, dataformats="HWC")
 
     def _open(self, line: LogLine) -> Any:
         if self._writer is None:
@@ -65,6 +85,16 @@ class Curves:
 
             self._writer = SummaryWriter(self._folder, purge_step=line.update)
         return self._writer
+
+    @contextmanager
+    def _optional(self) -> Iterator[None]:
+        """Do without curves from the first that cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            if not self._lost:
+                say(f"{self._folder}: no more curves are written ({error.strerror or error}); training goes on")
+            self._lost = True
 
 
 def overlay(model: Segmenter, case: PreparedCase) -> NDArray[np.uint8]:

@@ -40,7 +40,7 @@ def kept(recipe: Recipe) -> int:
 
 
 def divergence(recipe: Recipe, *, losses: Sequence[float], norms: Sequence[float]) -> str | None:
-    """The reason in words, or None.
+    """The reason in words, or None; of spikes none before `kept` updates were seen.
 
     Args:
         recipe: its `loss_spike` and `norm_spike` are used.
@@ -64,16 +64,21 @@ def divergence(recipe: Recipe, *, losses: Sequence[float], norms: Sequence[float
     return None
 
 
-def calm(recipe: Recipe, *, losses: Sequence[float]) -> bool:
-    """Whether the last losses do not look like the beginning of a divergence, so that the state is worth keeping.
+def calm(recipe: Recipe, *, losses: Sequence[float], norms: Sequence[float]) -> bool:
+    """Whether the last losses and norms do not look like the beginning of a divergence: the state is worth keeping.
 
-    At most a sixth of the window may be above the factor: none of 5, 4 of 25.
+    At most a sixth of the window may be above the factor: none of 5, 4 of 25. Where the rule has not seen enough yet to
+    judge, it is not.
     """
-    if recipe.loss_spike is None or len(losses) < kept(recipe):
-        return True
-    now, before = _windows(recipe, losses)
-    high = sum(loss > recipe.loss_spike * median(before) for loss in now)
-    return high <= recipe.spike_window // 6
+    for values, factor in ((losses, recipe.loss_spike), (norms, recipe.norm_spike)):
+        if factor is None:
+            continue
+        if len(values) < kept(recipe):
+            return False
+        now, before = _windows(recipe, values)
+        if sum(value > factor * median(before) for value in now) > recipe.spike_window // 6:
+            return False
+    return True
 
 
 def _windows(recipe: Recipe, values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:

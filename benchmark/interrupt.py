@@ -13,6 +13,7 @@ from types import FrameType
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Hold back SIGINT and SIGTERM inside the block; the yielded function tells whether one has come.
 
+    A block that ends by an error after one has come ends by KeyboardInterrupt: the signal is not lost.
     Outside the main thread, where Python cannot install handlers, the block runs as it is.
     """
     seen = threading.Event()
@@ -26,6 +27,10 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield seen.is_set
+    except Exception as error:
+        if seen.is_set():
+            raise KeyboardInterrupt from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -9,13 +9,18 @@ from ..results.table import MISSING
 from ..results.table_accuracy import accuracy
 from ..results.table_markdown import escape
 from .errors import BenchError
+from .msd import known_task
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .shipped import Reference
 
-LICENCE = "CC-BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/)"
+MSD = (
+    "Medical Segmentation Decathlon, medicaldecathlon.com",
+    "CC-BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/)",
+)
+NOT_KNOWN = ("not of the Medical Segmentation Decathlon; write here whose", "not stated; write here which")
 USE = (
     "Research only: to reproduce and compare benchmark results. Not a medical device, not validated for any clinical "
     "use; scanners, sequences, ages and diseases other than those of the training data were not looked at."
@@ -43,14 +48,16 @@ def card(entry: Reference, metadata: dict[str, Any], frame: pd.DataFrame, *, on_
     settings = "\n".join(f"| {name} | {escape(_words(value))} |" for name, value in sorted(recipe.items()))
     final = "" if part == "test" else f" They are of the {part} part, which choices are made on, and no test scores."
     where = "in this folder" if entry.shipped else f"not shipped ({entry.bytes:,} bytes); `{entry.command}` trains it"
+    subjects = frame["group"].nunique()
+    source, licence = MSD if known_task(entry.task) else NOT_KNOWN
     return f"""# {entry.name}
 
 | | |
 |---|---|
 | model | {entry.model} |
 | trained on | {entry.task}, train part, {len(metadata["train_cases"])} volumes; labels: {metadata["labels"]} |
-| data | Medical Segmentation Decathlon, medicaldecathlon.com |
-| licence of the data | {LICENCE} |
+| data | {source} |
+| licence of the data | {licence} |
 | recipe | {entry.recipe}, seed {entry.seed}, {metadata["updates"]} updates, {metadata["threads"]} thread(s) |
 | file | {entry.name}.safetensors, {where} |
 | SHA-256 of the file | `{entry.sha256}` |
@@ -62,7 +69,7 @@ def card(entry: Reference, metadata: dict[str, Any], frame: pd.DataFrame, *, on_
 
 ## Scores
 
-Split part: **{part}**, {cases} of the {on_disk} volumes on disk, {frame["group"].nunique()} subjects.{final}
+{entry.task}, split part: **{part}**, {cases} of the {on_disk} volumes on disk, {subjects} subjects.{final}
 
 {table.markdown().partition("## ")[2].partition(chr(10))[2].strip()}
 {_course(metadata)}

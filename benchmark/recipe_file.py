@@ -23,6 +23,12 @@ from .recipe_type import FIELDS, Recipe, check
 
 _SET = tuple(name for name in FIELDS if name != "model")
 NAME_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+PUBLISHED = ("paper-", "official-")  # how the names of published recipes begin, and no others
+
+
+def safe_name(name: str) -> bool:
+    """Whether a name can be part of a file's name everywhere: letters, digits and - _ . only, no dot at the start."""
+    return bool(name) and not name.startswith(".") and all(letter in NAME_LETTERS for letter in name)
 
 
 def read_recipe(path: Path, model: str) -> Recipe:
@@ -56,12 +62,20 @@ def read_recipe(path: Path, model: str) -> Recipe:
         if fitted is _WRONG:
             raise UsageProblem(f"{path}: {name} is {value!r}; it must be {_words(hints[name])}")
         changes[name] = {**getattr(start, name), **fitted} if isinstance(fitted, Mapping) else fitted
-    label = changes["name"]
-    if not label or label.startswith(".") or any(letter not in NAME_LETTERS for letter in label):
-        raise UsageProblem(f"{path}: name is {label!r}; it may hold letters, digits and - _ . only")
-    if label in RECIPES:
-        raise UsageProblem(f"{path}: name '{label}' is a recipe of the package; give another with name = …")
+    if {"updates", "epochs"} & changes.keys():  # the file says how long: the base's other limit goes
+        changes = {"updates": None, "epochs": None, **changes}
+    _check_name(path, changes["name"])
     return check(replace(start, **changes), source=str(path))
+
+
+def _check_name(path: Path, name: str) -> None:
+    """Refuse a name that is no part of a file's, or that belongs to the package's own recipes."""
+    from .recipe import RECIPES
+
+    if not safe_name(name):
+        raise UsageProblem(f"{path}: name is {name!r}; it may hold letters, digits and - _ . only")
+    if name in RECIPES or name.startswith(PUBLISHED):
+        raise UsageProblem(f"{path}: name '{name}' is for recipes of the package; give another with name = …")
 
 
 _WRONG = object()

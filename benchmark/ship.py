@@ -1,12 +1,15 @@
 """`weights add`: put trained weights, their card and the records of their scores into the package.
 
-What is refused: weights trained on, or scored on, a phantom; scores of another file; a run that is not finished;
-scores of training cases. Files above the limits are not copied: their entry keeps recipe and checksum.
+What is refused: weights trained on, or scored on, a phantom; scores of another file or another task; a run that is not
+finished, or not of one accuracy or robustness suite; scores of training cases. What lies under a name is of the same
+weights and the same part of the split: anything else goes, and only when told. Files above the limits are not copied:
+their entry keeps recipe and checksum.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,7 @@ from ..results.store import Store, load_units
 from .errors import BenchError, UsageProblem
 from .model_card import card
 from .provenance import read_run
+from .recipe_file import safe_name
 from .shipped import PACKAGE, WEIGHTS, Reference, references, write_references
 
 if TYPE_CHECKING:
@@ -40,7 +44,7 @@ def add(file: Path, run: Path, *, name: str | None = None, root: Path = PACKAGE,
         run: a run folder that scored them.
         name: of the entry; MODEL-RECIPE-TASK, and -sSEED where the seed is not 0, when None.
         root: the package's folder.
-        replace: put another file in the place of an entry of that name.
+        replace: put another file, or scores of another part, in the place of an entry of that name and all its records.
 
     Returns:
         The files written.
@@ -50,10 +54,12 @@ def add(file: Path, run: Path, *, name: str | None = None, root: Path = PACKAGE,
     """
     model, metadata = _read(file)
     data, digest = file.read_bytes(), weights.digest(model)
-    frame, info = _scores(run, digest, file)
     recipe, task = str(metadata["recipe"]["name"]), str(metadata["task"])
+    frame, suite, on_disk = _scores(run, digest, file, task=task)
     seed = int(metadata["seed"])
-    chosen = name or _name(model.name, recipe, task, seed)
+    chosen = _name(model.name, recipe, task, seed) if name is None else name
+    if not safe_name(chosen):
+        raise UsageProblem(f"--name is {chosen!r}; it may hold letters, digits and - _ . only")
     entry = Reference(
         name=chosen,
         model=model.name,
@@ -68,13 +74,18 @@ def add(file: Path, run: Path, *, name: str | None = None, root: Path = PACKAGE,
     known = references(root)
     if chosen in known and known[chosen].sha256 != entry.sha256 and not replace:
         raise UsageProblem(f"{chosen}: other weights have this name; give another --name, or --replace")
-    part = str(frame["split"].iloc[0])
-    text = card(entry, metadata, frame, on_disk=str(info["cases_on_disk"][part]).partition(" ")[0])
-    suite = str(info["suite"])
+    stale = _others(root / RECORDS, chosen, digest, part=str(frame["split"].iloc[0]))
+    if stale and not replace:
+        raise UsageProblem(
+            f"{stale[0]}: of other weights or another part; give another --name, or --replace to drop it"
+        )
+    text = card(entry, metadata, frame, on_disk=on_disk)
     clean = suite if suite.startswith("accuracy") else "accuracy-v1"
     kept = {clean: _packed(_records(run, digest), limit=RECORDS_BYTES, run=run)}
     if suite.startswith("robustness"):
         kept[suite] = _packed(_records(run, digest, perturbed=True), limit=ROBUSTNESS_BYTES, run=run)
+    for path in stale:
+        path.unlink()
     written = [write_text(root / WEIGHTS / f"{chosen}.md", text)]
     written += [write_bytes(root / RECORDS / file_name(chosen, one), data) for one, data in kept.items()]
     copy = root / WEIGHTS / f"{chosen}.safetensors"
@@ -98,22 +109,42 @@ def _read(file: Path) -> tuple[Any, dict[str, Any]]:
     return model, metadata
 
 
-def _scores(run: Path, digest: str, file: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The clean records of the weights with metrics, and the run's description, if they may stand for the weights."""
+def _scores(run: Path, digest: str, file: Path, *, task: str) -> tuple[pd.DataFrame, str, str]:
+    """The clean records of the weights with metrics, the suite, and how many volumes of the part there were, as "n".
+
+    Raises:
+        BenchError: they may not stand for the weights; says why.
+    """
     info = read_run(run)
     if not info or info.get("phantom") is not False:
         raise BenchError(f"{run}: not a run on real data; scores on a phantom say nothing of MRI")
     if info.get("scored_train_cases"):
         raise BenchError(f"{run}: scored training cases; score another part of the split")
+    suite = str(info.get("suite", ""))
+    if not re.fullmatch(r"(accuracy|robustness)-v\d+", suite):
+        raise BenchError(f"{run}: its suite is '{suite}'; score the weights by an accuracy or a robustness suite alone")
     frame = derive(to_frame(_records(run, digest))).drop(columns=list(LIST_COLUMNS))
     if frame.empty:
         raise BenchError(f"{run}: has no clean score of {file} (weights {digest[:12]}); run it with --weights {file}")
+    if others := set(frame["task"]) - {task}:
+        raise BenchError(f"{run}: scored {', '.join(sorted(others))}; score {file} on {task}, which it was trained for")
     if (units := load_units(run)) is None:
         raise BenchError(f"{run}: does not say what it intended to score; run the suite again into this folder")
     intended = set(units.loc[(units["weights"] == digest) & (units["passes"] == 1), "key"])
     if lost := intended - Store(run).keys():
         raise BenchError(f"{run}: {len(lost)} answers of {file} are not scored; finish the run first")
-    return frame, info
+    found = info.get("cases_on_disk", {}).get(str(frame["split"].iloc[0]))
+    if found is None:
+        raise BenchError(f"{run}: does not say how many volumes there were; run the suite again into this folder")
+    return frame, suite, str(found).partition(" ")[0]
+
+
+def _others(folder: Path, name: str, digest: str, *, part: str) -> list[Path]:
+    """The record files under a name that are of other weights, or of another part of the split."""
+    found = sorted(folder.glob(f"{name}.*.parquet"))
+    frames = {path: to_frame(read_part(path)) for path in found}
+    wanted = ({digest}, {part})
+    return [path for path, frame in frames.items() if (set(frame["weights"]), set(frame["split"])) != wanted]
 
 
 def _packed(records: Any, *, limit: int, run: Path) -> bytes:

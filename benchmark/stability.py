@@ -20,11 +20,13 @@ from .. import models
 from ..results.atomic import write_text
 from .checkpoint import LogLine, Position, Rollback
 from .divergence import DivergedError
+from .identity import key
 from .locations import cache_root
 from .phantom import make
 from .phantom_folder import DEFAULT_SUBJECTS, VERSION
 from .progress import Meter, Silent
 from .recipe import Recipe, recipe_for
+from .recipe_type import check
 from .slices import SliceSet
 from .task import Task, open_task
 from .train import TrainingRun, train
@@ -52,9 +54,13 @@ class Experiment:
     shape: tuple[int, int, int] | None = None
 
     def recipe(self, name: str) -> Recipe:
-        """A recipe with the experiment's size, steps, batch and length, validated once, at the end."""
+        """A recipe with the experiment's size, steps, batch and length, validated once, at the end.
+
+        Raises:
+            UsageProblem: it does not go with them.
+        """
         found = recipe_for(name, self.model)
-        return replace(
+        changed = replace(
             found,
             options={**found.options, "steps": self.steps},
             size=(self.side, self.side),
@@ -64,6 +70,7 @@ class Experiment:
             validations=1,
             validation_cases=4,
         )
+        return check(changed, source=f"{name} with {self.steps} steps")
 
     def task(self) -> Task:
         """The prostate phantom, generated once."""
@@ -102,10 +109,10 @@ def survives(experiment: Experiment, *, meter: Meter | None = None) -> Iterator[
             seed=seed,
             cache=cache_root(),
         )
-        yield _row(experiment, training, meter or Silent())
+        yield _row(experiment, name, training, meter or Silent())
 
 
-def _row(experiment: Experiment, training: Training, meter: Meter) -> dict[str, Any]:
+def _row(experiment: Experiment, name: str, training: Training, meter: Meter) -> dict[str, Any]:
     folder, recipe, cases = experiment.folder(), training.recipe, training.prepared("train")
     identity = training.key(cases)
     stem = f"{recipe.name}-s{training.seed}"
@@ -147,6 +154,7 @@ def _row(experiment: Experiment, training: Training, meter: Meter) -> dict[str, 
     row = _judged(position, run, problem) | {
         "key": identity,
         "recipe": recipe.name,
+        "recipe_sha256": key(**recipe_for(name, recipe.model).as_dict()),
         "version": recipe.version,
         "model": recipe.model,
         "seed": training.seed,

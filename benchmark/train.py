@@ -116,7 +116,9 @@ def train(
         while position.updates < run.total:
             if run.recipe.rollbacks and position.updates % GOOD_UPDATES == 0 and _calm(position, run):
                 good = capture(model, optimiser, average)
-                position = replace(position, good=position.updates)
+                position = replace(
+                    position, good=position.updates, good_losses=position.losses, good_norms=position.norms
+                )
             line, position = _attempt(model, optimiser, run, position)
             reason = divergence(run.recipe, losses=position.losses, norms=position.norms)
             if reason is not None:
@@ -131,7 +133,8 @@ def train(
             position = replace(position, updates=line.update, seconds=position.seconds + now - started)
             started = now
             line, position = _curve(position, line, model, average, run)
-            on_update(line)
+            with averaged(model, average if line.val_dice is not None else {}):  # pictures are of what is validated
+                on_update(line)
             over = run.minutes is not None and now - begun > 60.0 * run.minutes and position.updates < run.total
             if now - saved > CHECKPOINT_SECONDS or interrupted() or over:
                 keep()
@@ -150,7 +153,7 @@ def train(
 
 
 def _calm(position: Position, run: TrainingRun) -> bool:
-    return position.good is None or calm(run.recipe, losses=position.losses)
+    return position.good is None or calm(run.recipe, losses=position.losses, norms=position.norms)
 
 
 def _attempt(
@@ -190,8 +193,8 @@ def _rollback(position: Position, line: LogLine, run: TrainingRun, reason: str) 
         tried = f" after {done} rollbacks" if done else ""
         raise DivergedError(
             f"training of {run.recipe.model} (recipe {run.recipe.name}, seed {run.seed}) diverged at update "
-            f"{line.update - 1}{tried}: loss {line.loss:.4g}, gradient norm {line.gradient_norm:.4g}; use another "
-            "--seed or a recipe with clipping",
+            f"{line.update}{tried}: loss {line.loss:.4g}, gradient norm {line.gradient_norm:.4g}; use another --seed, "
+            f"or a recipe with {'a lower learning_rate' if run.recipe.clip_norm else 'clip_norm'}",
             position,
         )
     return Rollback(
@@ -205,14 +208,14 @@ def _rollback(position: Position, line: LogLine, run: TrainingRun, reason: str) 
 
 
 def _back(position: Position, rollback: Rollback) -> Position:
-    """The position of the state gone back to; what was spent and seen stays counted."""
+    """The position of the state gone back to, with the losses seen until then; what was spent stays counted."""
     return replace(
         position,
         updates=rollback.back_to,
         log=tuple(line for line in position.log if line.update <= rollback.back_to),
         rollbacks=(*position.rollbacks, rollback),
-        losses=(),
-        norms=(),
+        losses=position.good_losses,
+        norms=position.good_norms,
     )
 
 

@@ -32,6 +32,7 @@ from .slices import PreparedCase, SliceSet
 from .task import Task
 from .train import TrainingRun, train
 
+CHECKPOINT = "checkpoint.safetensors"
 TRAINING_VERSION = 1  # raise it when training changes what it would end with
 
 
@@ -88,7 +89,9 @@ def trained(training: Training) -> Contestant:
     identity = training.key(cases)
     folder = training.cache / "weights" / f"{_stem(training)}-{identity[:12]}"
     path = folder / "weights.safetensors"
-    if not path.is_file():
+    if path.is_file():
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # of a run that was killed right after it had ended
+    else:
         _train_into(folder, training, cases, identity)
     return contestant(path)
 
@@ -150,7 +153,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         recipe=training.recipe,
         train=SliceSet(cases),
         val=training.prepared("val"),
-        checkpoint=folder / "checkpoint.safetensors",
+        checkpoint=folder / CHECKPOINT,
         minutes=training.minutes,
     )
     model = _build(training, cases[0].image.shape[1])

@@ -23,6 +23,7 @@ from .execute import Intake, executor
 from .interrupt import deaf_children, deferred_interrupt
 from .plan import Contestant
 from .progress import lines_only
+from .train import PausedError
 from .trained import Training, existing, trained
 
 POLL_SECONDS = 0.5
@@ -59,14 +60,25 @@ def trained_all(
         head_start: what idle processes do until the last training is done; by default nothing.
 
     Raises:
-        BenchError: a training run failed; the others were finished first.
+        BenchError: a training run failed, the first in order; the others were finished first.
         KeyboardInterrupt: after every run has written its checkpoint.
     """
     missing = [training for training in trainings if existing(training) is None]
     width = min(jobs, len(missing))
     if width > 1:
         _together(missing, width=width, threads=threads, plugins=plugins, head_start=head_start)
-    return [trained(training) for training in trainings]
+        return [trained(training) for training in trainings]
+    found, problems = [], []
+    for training in trainings:
+        try:
+            found.append(trained(training))
+        except PausedError:
+            raise  # the time is over, not this run's alone
+        except BenchError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
+    return found
 
 
 def _together(
@@ -78,7 +90,7 @@ def _together(
         executor(jobs=width, threads=threads, plugins=plugins) as pool,
     ):
         with deaf_children():  # the parent tells them to stop, once it has heard of it
-            running = {pool.submit(_train_quietly, training) for training in missing}
+            running = [pool.submit(_train_quietly, training) for training in missing]
         unfinished: set[Future[Contestant]] = set(running)
         while unfinished and not interrupted():
             either: set[Future[Any]] = {*unfinished, *scoring.running}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -17,7 +19,8 @@ def validation_scores(
 ) -> tuple[float | None, float | None]:
     """Mean hard and soft Dice of a few validation cases on the model's grid, foreground of all outputs.
 
-    Soft is the paper's: probabilities as they are, no smoothing, cases without foreground left out. None without cases.
+    Soft is the paper's: probabilities as they are, no smoothing, cases without foreground left out. None without cases,
+    and where an answer is not finite.
     """
     model.eval()
     hard: list[float] = []
@@ -32,7 +35,12 @@ def validation_scores(
         if truth.any():
             share = torch.sigmoid(logits).double().numpy()
             soft.append(2.0 * float((share * truth).sum()) / float(share.sum() + truth.sum()))
-    return (sum(hard) / len(hard) if hard else None), (sum(soft) / len(soft) if soft else None)
+    return _mean(hard), _mean(soft)
+
+
+def _mean(scores: list[float]) -> float | None:
+    mean = sum(scores) / len(scores) if scores else math.nan
+    return mean if math.isfinite(mean) else None
 
 
 def validation_dice(

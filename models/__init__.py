@@ -6,6 +6,7 @@ A baseline is added by one file and one line in `_TABLE`, or from outside by `re
 import difflib
 import importlib
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -103,10 +104,22 @@ def build(name: str, *, in_channels: int = 1, out_channels: int = 1, seed: int =
         inspect.signature(make).bind(name, in_channels=in_channels, out_channels=out_channels, **options)
     except TypeError as error:
         raise ValueError(f"model {name!r}: {error}; options: {', '.join(_options(make)) or 'none'}") from error
+    for option, parameter in inspect.signature(make).parameters.items():
+        if option in options:
+            _check_option(name, option, options[option], kind=parameter.annotation)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = make(name, in_channels=in_channels, out_channels=out_channels, **options)
     return cast("Segmenter", model)
+
+
+def _check_option(name: str, option: str, value: Any, *, kind: Any) -> None:
+    """Refuse a value that is not of the type that the option is annotated with, or not finite."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int and not (number and isinstance(value, int)):
+        raise ValueError(f"model {name!r}: {option} is {value!r}; it must be a whole number")
+    if kind is float and not number:
+        raise ValueError(f"model {name!r}: {option} is {value!r}; it must be a finite number")
 
 
 def _options(make: Callable[..., Any]) -> list[str]:

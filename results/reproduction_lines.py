@@ -107,7 +107,7 @@ def _of_shipped(scope: Scope, model: str, shipped: Sequence[ReferenceRecords]) -
     for reference in shipped:
         frame = reference.frame
         mine = frame[(frame["task"] == scope.task) & (frame["split"] == scope.split) & (frame["passes"] == 1)]
-        mine = mine[mine["model"] == model]
+        mine = mine[(mine["model"] == model) & (mine["label"] == FOREGROUND)]
         table = None if mine.empty else accuracy(ledger(mine))
         if table is not None:
             head = {"model": model, "source": f"shipped {reference.name}", "recipe": str(frame["recipe"].iloc[0])}

@@ -70,11 +70,14 @@ def notes(
         yield "PHANTOM DATA: generated images. Their scores say nothing about the paper's, so there is no verdict."
     elif scope.split != "test":
         yield f"Scored on {scope.split or 'an unknown part'}, not on test: an interim result, whatever its verdict."
-    own = sorted({name for name in comparable(rows, figures)["recipe"] if not str(name).startswith("paper-")})
+    recipes = sorted(set(comparable(rows, figures)["recipe"].astype(str)))
+    own = [name for name in recipes if not name.startswith("paper-")]
     if own:
         yield f"Trained by {' and '.join(own)}, which is not the paper's recipe."
+    if "paper-hippocampus" in recipes:
+        yield "paper-hippocampus assumes size, batch and steps: the paper does not give them for this task."
     if others := sorted(set(rows.loc[rows["scored"], "name"]) - set(ours["model"])):
-        yield f"No figure is published of {', '.join(others)}: left out."
+        yield f"Not compared, as no figure is published of it or it is an ensemble: {', '.join(others)}."
     for figure in figures:
         if figure.remark and figure.model in set(part["model"]):
             yield f"{figure.source}, {figure.model}: {figure.remark}."

@@ -43,7 +43,7 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
         if not {"recipe", "seed", "survived", *SETTING} <= row.keys():
             raise ValueError(f"{path} is not a run of the survival experiment: delete it; its run is made again")
         rows.append(row)
-    return sorted(rows, key=lambda row: (str(row["recipe"]), _setting(row), int(row["seed"])))
+    return sorted(rows, key=lambda row: (*_recipe(row), _setting(row), int(row["seed"])))
 
 
 def survival(rows: Sequence[dict[str, Any]]) -> Table:
@@ -52,7 +52,7 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
 
     numbers: list[dict[str, Any]] = []
     words: list[dict[str, str]] = []
-    varying = _varying(rows)
+    names, varying = _names(rows), _varying(rows)
     for mine in _groups(rows):
         first = mine[0]
         survived = sum(bool(row["survived"]) for row in mine)
@@ -77,7 +77,7 @@ def survival(rows: Sequence[dict[str, Any]]) -> Table:
         )
         words.append(
             {
-                "Recipe": first["recipe"],
+                "Recipe": names[_recipe(first)],
                 **_words(first, varying),
                 "Survived": f"{survived} of {len(mine)}",
                 "Share": f"{number(survived / len(mine), 2)} {bounds(low, high, 2)}",
@@ -95,13 +95,13 @@ def survival_runs(rows: Sequence[dict[str, Any]]) -> Table:
     """One row per recipe and seed."""
     import pandas as pd
 
-    varying = _varying(rows)
+    called, varying = _names(rows), _varying(rows)
     names = ("recipe", *SETTING, "seed", "survived", "updates", "final_dice", "largest_state", "minutes", "problem")
     frame = pd.DataFrame([{name: row[name] for name in names} | {"rollbacks": len(row["rollbacks"])} for row in rows])
     shown = pd.DataFrame(
         [
             {
-                "Recipe": row["recipe"],
+                "Recipe": called[_recipe(row)],
                 **_words(row, [name for name in varying if name != "asked"]),
                 "Seed": str(row["seed"]),
                 "Survived": "yes" if row["survived"] else "no",
@@ -118,15 +118,31 @@ def survival_runs(rows: Sequence[dict[str, Any]]) -> Table:
     return Table("survival_runs", "Training runs of the survival experiment", _scope(rows).in_front_of(frame), shown)
 
 
+def _recipe(row: dict[str, Any]) -> tuple[str, str]:
+    """Name and SHA-256 of a run's recipe."""
+    return str(row["recipe"]), str(row.get("recipe_sha256", ""))
+
+
+def _names(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """How each recipe is called: by its name, and by its hash too where the name had other settings in other runs."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(str(row["recipe"]), set()).add(_recipe(row)[1])
+    return {
+        _recipe(row): f"{row['recipe']} {_recipe(row)[1][:6]}" if len(found[str(row["recipe"])]) > 1 else row["recipe"]
+        for row in rows
+    }
+
+
 def _setting(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in SETTING)
 
 
 def _groups(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The runs of each row of the `survival` table: one recipe under one setting."""
+    """The runs of each row of the `survival` table: one recipe, as it then was, under one setting."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["recipe"], _setting(row)), []).append(row)
+        groups.setdefault((_recipe(row), _setting(row)), []).append(row)
     return list(groups.values())
 
 
@@ -143,7 +159,8 @@ def _words(row: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
 def _labels(rows: Sequence[dict[str, Any]]) -> list[str]:
     """A name for each row of the `survival` table: the recipe, and what it does not share with the others."""
     varying = _varying(rows)
-    told = [(mine[0]["recipe"], _words(mine[0], varying)) for mine in _groups(rows)]
+    names = _names(rows)
+    told = [(names[_recipe(mine[0])], _words(mine[0], varying)) for mine in _groups(rows)]
     return [", ".join([name, *(f"{head.lower()} {word}" for head, word in words.items())]) for name, words in told]
 
 

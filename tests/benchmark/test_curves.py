@@ -1,7 +1,10 @@
 """Learning curves: what TensorBoard reads back is what was added, and a resumed run replaces what it does again."""
 
+import threading
 import time
 from pathlib import Path
+
+import pytest
 
 from mednca_bench.benchmark.checkpoint import LogLine
 from mednca_bench.benchmark.curves import Curves
@@ -44,6 +47,31 @@ def test_without_points_nothing_is_written(tmp_path):
     with Curves(tmp_path / "none"):
         pass
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_on_a_full_disk_training_goes_on_without_curves(tmp_path, monkeypatch, capfd):
+    from tensorboard.summary.writer import event_file_writer
+
+    real = event_file_writer.tf.io.gfile.GFile
+    monkeypatch.setattr(event_file_writer.tf.io.gfile, "GFile", lambda name, mode: real("/dev/full", mode))
+    before = threading.excepthook
+    with Curves(tmp_path) as curves:
+        for update in range(1, 4):
+            curves.add(line(update))
+            time.sleep(0.05)  # the writer's thread notices on its own time
+    assert threading.excepthook == before
+    out, err = capfd.readouterr()
+    assert out == "" and err.count("\n") == 1 and "Traceback" not in err
+    assert f"{tmp_path}: no more curves are written (No space left on device); training goes on" in err
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(tmp_path, capfd):
+    (tmp_path / "file").touch()
+    with Curves(tmp_path / "file") as curves:
+        curves.add(line(1))
+        curves.add(line(2))
+    assert capfd.readouterr().err.count("no more curves are written") == 1
 
 
 def test_a_validation_has_pictures_that_read_back(tmp_path):

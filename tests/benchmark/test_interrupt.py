@@ -28,6 +28,14 @@ def test_handlers_come_back_after_an_error():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_not_lost_to_an_error(number):
+    with pytest.raises(KeyboardInterrupt) as caught, deferred_interrupt():
+        os.kill(os.getpid(), number)
+        raise RuntimeError("inside")
+    assert str(caught.value.__cause__) == "inside"
+
+
 def test_outside_the_block_ctrl_c_is_a_keyboard_interrupt():
     with deferred_interrupt():
         pass

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mednca_bench.benchmark.cli_checks import known_recipe
 from mednca_bench.benchmark.errors import UsageProblem
 from mednca_bench.benchmark.recipe import recipe_for
 
@@ -42,7 +43,8 @@ def test_it_is_its_base_with_what_it_sets(tmp_path):
         ('base = "stable"\nstep_jitter = 16', r"step_jitter is 16; it must be below the 16 steps"),
         ('base = "stable"\naugment = { flop = 0.5 }', r"unknown augmentation 'flop'; did you mean 'flip'"),
         ('base = "stable"\nname = "../x"', r"name is '../x'; it may hold letters"),
-        ('base = "stable"\nname = "quick"', r"name 'quick' is a recipe of the package"),
+        ('base = "stable"\nname = "quick"', r"name 'quick' is for recipes of the package"),
+        ('base = "stable"\nname = "paper-fast"', r"name 'paper-fast' is for recipes of the package"),
         ("base = ", r"not TOML"),
     ],
 )
@@ -55,3 +57,29 @@ def test_a_mistake_is_one_line(tmp_path, text, message):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(UsageProblem, match=r"none\.toml: No such file"):
         recipe_for(str(tmp_path / "none.toml"), "med-nca")
+
+
+@pytest.mark.parametrize(
+    ("lines", "limits"),
+    [("", (2800, 14)), ("updates = 400", (400, None)), ("epochs = 3", (None, 3)), ("updates = 9\nepochs = 3", (9, 3))],
+)
+def test_the_length_that_a_file_gives_is_the_length(tmp_path, lines, limits):
+    recipe = read(tmp_path, f'base = "quick"\n{lines}')
+    assert (recipe.updates, recipe.epochs) == limits
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ('steps = "16"', r"steps is '16'; it must be a whole number"),
+        ("fire_rate = nan", r"fire_rate is nan; it must be a finite number"),
+        ("stepz = 3", r"'stepz'; options: channels, steps"),
+        ("steps = 0", r"steps is 0 and scale is 4; both must be at least 1"),
+    ],
+)
+def test_options_that_the_model_cannot_take_are_refused_before_any_data_is_read(tmp_path, options, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'base = "stable"\noptions = {{ {options} }}')
+    with pytest.raises(UsageProblem, match=message) as caught:
+        known_recipe(str(path), ("med-nca",))
+    assert str(caught.value).startswith(f"{path}: ")

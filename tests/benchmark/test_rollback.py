@@ -13,9 +13,11 @@ from mednca_bench.benchmark.average import averaged, blend
 from mednca_bench.benchmark.bookkeeping import bookkeeping, course, late_gain
 from mednca_bench.benchmark.checkpoint import LogLine, Position, Rollback, own_tensors
 from mednca_bench.benchmark.divergence import DivergedError, calm, divergence, kept
+from mednca_bench.benchmark.losses import coarse_dice_bce
 from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.train import PausedError, train
-from mednca_bench.benchmark.training_step import learning_rate
+from mednca_bench.benchmark.training_step import _on_the_way, learning_rate
+from mednca_bench.models.base import TrainKey
 from mednca_bench.models.weights import digest
 from tests.benchmark.test_train import RECIPE, Killed, fresh, the_run
 
@@ -35,7 +37,12 @@ def test_a_jump_that_stays_is_divergence_and_a_hard_batch_is_not():
     assert divergence(SPIKY, losses=usual + [1.4] * 5, norms=[1.0] * 55) is None
     assert divergence(SPIKY, losses=[0.5] * 55, norms=[1.0] * 50 + [11.0] * 5)
     assert divergence(RECIPE, losses=usual + [9.9] * 5, norms=[1.0] * 55) is None
-    assert not calm(SPIKY, losses=[*usual, 0.5, 0.5, 0.5, 0.5, 1.6]) and calm(SPIKY, losses=[0.5] * 55)
+    norms = [1.0] * 55
+    assert not calm(SPIKY, losses=[*usual, 0.5, 0.5, 0.5, 0.5, 1.6], norms=norms)
+    assert calm(SPIKY, losses=[0.5] * 55, norms=norms)
+    assert not calm(SPIKY, losses=[0.5] * 55, norms=[*norms[1:], 11.0])
+    assert not calm(SPIKY, losses=[0.5] * 54, norms=norms[1:]), "not enough seen to say so"
+    assert calm(RECIPE, losses=[9.9], norms=[9.9]), "a recipe without spikes looks at none"
 
 
 def test_a_long_window_tells_scattered_hard_batches_from_a_collapse():
@@ -46,9 +53,8 @@ def test_a_long_window_tells_scattered_hard_batches_from_a_collapse():
     found = divergence(patient, losses=usual + [0.5] * 12 + [1.6] * 13, norms=norms)
     assert found == "the median loss of 25 updates is 3.2 times that of the 250 before"
     assert divergence(patient, losses=[1.6] * 274, norms=norms[1:]) is None, "not enough seen yet"
-    assert calm(patient, losses=usual + [1.6] * 4 + [0.5] * 21) and not calm(
-        patient, losses=usual + [1.6] * 5 + [0.5] * 20
-    )
+    assert calm(patient, losses=usual + [1.6] * 4 + [0.5] * 21, norms=norms)
+    assert not calm(patient, losses=usual + [1.6] * 5 + [0.5] * 20, norms=norms)
 
     rng = np.random.default_rng(0)  # one loss in fifteen is hard, none means anything
     losses = np.where(rng.random(10_000) < 1 / 15, 1.6, 0.5).tolist()
@@ -115,10 +121,65 @@ def test_killed_and_resumed_equals_unbroken_across_rollbacks(tmp_path, monkeypat
     assert end(run) == unbroken
 
 
+def collapsing(monkeypatch, *, at: int, until_rate: float) -> None:
+    """Losses of 0.5 that jump to 5 at an update and stay, as long as the rate factor is above a number."""
+    real = train_module.one_update
+
+    def update(*arguments, update, rate_factor, **options):
+        line, largest = real(*arguments, update=update, rate_factor=rate_factor, **options)
+        return replace(line, loss=5.0 if update >= at and rate_factor > until_rate else 0.5, gradient_norm=1.0), largest
+
+    monkeypatch.setattr(train_module, "one_update", update)
+    monkeypatch.setattr(train_module, "GOOD_UPDATES", 10)
+
+
+def test_a_finite_collapse_is_seen_and_undone_from_before_it(tmp_path, monkeypatch):
+    collapsing(monkeypatch, at=44, until_rate=0.5)
+    run = the_run(tmp_path, loss_spike=3.0, spike_window=3, rollbacks=3, updates=60)
+    (back,) = train(fresh(run), run).rollbacks
+    assert (back.update, back.back_to) == (46, 40) and "the median loss of 3 updates is 10.0 times" in back.reason
+
+
+def test_after_a_rollback_the_rule_sees_at_once(tmp_path, monkeypatch):
+    """The losses from before the state gone back to are kept: a second collapse is seen as soon as the first."""
+    collapsing(monkeypatch, at=44, until_rate=0.25)
+    run = the_run(tmp_path, loss_spike=3.0, spike_window=3, rollbacks=3, updates=60)
+    assert [(each.update, each.back_to) for each in train(fresh(run), run).rollbacks] == [(46, 40), (46, 40)]
+
+
+def test_before_the_rule_can_judge_no_later_state_is_kept(tmp_path, monkeypatch):
+    """A collapse in what the rule has not yet enough updates to see: it goes back to the start, not into it."""
+    collapsing(monkeypatch, at=31, until_rate=0.5)
+    run = the_run(tmp_path, loss_spike=3.0, spike_window=3, rollbacks=3, updates=60)
+    (back,) = train(fresh(run), run).rollbacks
+    assert (back.update, back.back_to) == (33, 0)
+
+
+@pytest.mark.parametrize("stop", [39, 42, 45, 47])
+def test_resumed_equals_unbroken_across_a_finite_collapse(tmp_path, monkeypatch, stop):
+    collapsing(monkeypatch, at=44, until_rate=0.25)
+    monkeypatch.setattr(train_module, "CHECKPOINT_SECONDS", -1.0)
+    changes = {"loss_spike": 3.0, "spike_window": 3, "rollbacks": 3, "updates": 50}
+
+    def end(run, **options):
+        model = fresh(run)
+        position = train(model, run, **options)
+        return digest(model), replace(position, seconds=0.0, seconds_to_dice=None)
+
+    def kill(line: LogLine) -> None:
+        if line.update == stop:
+            raise Killed
+
+    broken = the_run(tmp_path / "broken", **changes)
+    with pytest.raises(Killed):
+        end(broken, on_update=kill)
+    assert end(broken) == end(the_run(tmp_path / "unbroken", **changes))
+
+
 def test_when_rollbacks_are_used_up_the_run_fails_with_one_line(tmp_path, monkeypatch):
     diverging(monkeypatch, {(3, 1.0), (3, 0.5)})
     run = the_run(tmp_path, rollbacks=1)
-    with pytest.raises(DivergedError, match=r"diverged at update 3 after 1 rollbacks: loss inf") as caught:
+    with pytest.raises(DivergedError, match=r"diverged at update 4 after 1 rollbacks: loss inf") as caught:
         train(fresh(run), run)
     assert len(caught.value.position.rollbacks) == 1
 
@@ -163,6 +224,37 @@ def test_the_largest_state_is_seen_and_a_penalty_on_it_changes_the_weights(tmp_p
     train(one, the_run(tmp_path / "b"))
     train(other, the_run(tmp_path / "c", state_penalty=10.0, state_bound=0.001))
     assert digest(one) != digest(other)
+
+
+def test_a_penalty_keeps_the_state_small(tmp_path):
+    """Ten updates with a large rate: without a penalty the state is far above where it is with one."""
+    largest = []
+    for penalty in (0.0, 10.0):
+        run = the_run(tmp_path / str(penalty), state_penalty=penalty, state_bound=1.0, learning_rate=0.02, updates=10)
+        levels = []
+        model = fresh(run)
+        train(model, run)
+        model.watch = lambda state, logits, seen=levels: seen.append(float(state.detach().abs().max()))
+        images, targets = run.train.batch(np.arange(3))
+        model.train()
+        model.training_logits(images, targets, key=TrainKey(seed=0, update=0))
+        largest.append(max(levels))
+    assert largest[1] < 0.7 * largest[0], largest
+
+
+def test_what_levels_add_to_the_loss_by_hand():
+    """A coarse level that is wrong and a fine one that is right; states of 7 and 6 above a bound of 5."""
+    targets = torch.zeros(1, 1, 8, 8)
+    targets[..., :4] = 1.0
+    wrong = torch.where(torch.arange(2) < 1, -9.0, 9.0).expand(1, 1, 2, 2)
+    right = torch.where(targets > 0, 9.0, -9.0)
+    levels = [(torch.full((1, 2, 2, 3), -7.0), wrong), (torch.full((1, 8, 8, 3), 6.0), right)]
+    penalty = replace(RECIPE, state_penalty=0.5, state_bound=5.0)
+    assert float(_on_the_way(levels, targets, penalty)) == pytest.approx(0.5 * (2.0**2 + 1.0**2))
+    coarse = replace(RECIPE, coarse_loss=2.0)
+    assert float(_on_the_way(levels, targets, coarse)) == pytest.approx(2 * float(coarse_dice_bce(wrong, targets)))
+    assert float(_on_the_way(levels, targets, coarse)) > 2 * 5
+    assert _on_the_way(levels, targets, RECIPE) == 0.0 and _on_the_way([], targets, coarse) == 0.0
 
 
 def test_the_coarse_level_has_a_loss_of_its_own(tmp_path):

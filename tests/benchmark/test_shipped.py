@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mednca_bench.benchmark import shipped as shipped_module
@@ -18,6 +20,7 @@ from mednca_bench.results import atomic, plots, reference_records
 from mednca_bench.results.parts import read_part
 from mednca_bench.results.store import Store
 
+ON_DISK = {"val": "23", "test": "47"}  # volumes of the hippocampus split that its records were made of
 SHIPPED = sorted(name for name, entry in references().items() if entry.shipped)
 PLUGIN = Path(__file__).with_name("tiny_plugin.py")
 TINY = ("--plugin", str(PLUGIN), "--recipe", "tiny", "--model", "med-nca-16")
@@ -64,9 +67,9 @@ def test_added_weights_have_a_checksum_a_card_and_records(typed, scored, tmp_pat
     assert weights_file(entry.name, root=tree).read_bytes() == file.read_bytes()
     text = (tree / WEIGHTS / f"{entry.name}.md").read_text()
     for said in (
-        "CC-BY-SA 4.0",
+        "not of the Medical Segmentation Decathlon",
         "Research only",
-        "Split part: **val**",
+        "Task99_Test, split part: **val**",
         "no test scores",
         entry.sha256,
         "| betas |",
@@ -161,6 +164,9 @@ def test_a_file_above_the_limit_is_named_and_not_copied(typed, scored, tmp_path,
     [
         ({"phantom": True}, "not a run on real data"),
         ({"scored_train_cases": True}, "scored training cases"),
+        ({"suite": "accuracy-v1 + robustness-v2"}, "its suite is 'accuracy-v1 + robustness-v2'"),
+        ({"suite": "paper-v2"}, "an accuracy or a robustness suite alone"),
+        ({"cases_on_disk": {}}, "does not say how many volumes there were"),
     ],
 )
 def test_a_run_that_says_nothing_of_the_weights_is_refused(typed, scored, tmp_path, change, why):
@@ -190,6 +196,48 @@ def test_unfinished_runs_other_weights_and_taken_names_are_refused(typed, scored
     parts[0].unlink()
     code, _, err = typed("weights", "add", file, "--run", run, "--into", "tree", "--replace")
     assert code == 1 and ("finish the run first" in err or "has no clean score" in err)
+
+
+def test_records_of_other_weights_or_parts_never_stay_under_a_name(typed, scored, tmp_path):
+    file, run = scored
+    tree = tmp_path / "tree"
+    assert typed("weights", "add", file, "--run", run, "--into", "tree", "--name", "x")[0] == 0
+    lying = tree / "results/reference/x.robustness-v2.parquet"
+    other = pq.read_table(tree / "results/reference/x.accuracy-v1.parquet")
+    for column, value in (("weights", "f" * 64), ("split", "test")):
+        place = other.schema.get_field_index(column)
+        pq.write_table(
+            other.set_column(
+                place, other.schema.field(place), pa.array([value] * len(other), other.schema.field(place).type)
+            ),
+            lying,
+        )
+        code, _, err = typed("weights", "add", file, "--run", run, "--into", "tree", "--name", "x")
+        assert code == 2 and f"{lying.name}: of other weights or another part" in err and lying.exists()
+        assert typed("weights", "add", file, "--run", run, "--into", "tree", "--name", "x", "--replace")[0] == 0
+        assert not lying.exists() and (tree / "results/reference/x.accuracy-v1.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".x"])
+def test_a_name_stays_within_its_folder(typed, scored, tmp_path, name):
+    file, run = scored
+    code, _, err = typed("weights", "add", file, "--run", run, "--into", "tree", "--name", name)
+    assert code == 2 and "it may hold letters, digits and - _ . only" in err and not (tmp_path / "tree").exists()
+
+
+def test_scores_of_another_task_are_refused(typed, scored, tmp_path):
+    file, run = scored
+    model, metadata = weights.load(file)
+    elsewhere = tmp_path / "elsewhere.safetensors"
+    elsewhere.write_bytes(weights.to_bytes(model, metadata=metadata | {"task": "Task05_Prostate"}))
+    code, _, err = typed("weights", "add", elsewhere, "--run", run, "--into", "tree")
+    assert code == 1 and "scored Task99_Test; score" in err and "on Task05_Prostate" in err
+
+
+def test_the_card_names_the_data_of_msd_tasks_only():
+    name = SHIPPED[0]
+    assert "Medical Segmentation Decathlon, medicaldecathlon.com |" in (PACKAGE / WEIGHTS / f"{name}.md").read_text()
+    assert "| CC-BY-SA 4.0" in (PACKAGE / WEIGHTS / f"{name}.md").read_text()
 
 
 def test_names_are_answered_with_the_nearest(tmp_path):
@@ -243,8 +291,16 @@ def test_shipped_weights_are_what_their_entry_card_and_records_say(name):
     (kept,) = (each for each in reference_records.records("accuracy") if each.name == name)
     assert set(kept.frame["weights"]) == {entry.weights} and not kept.frame["phantom"].any()
     text = (PACKAGE / WEIGHTS / f"{name}.md").read_text(encoding="utf-8")
-    on_disk = text.partition(f"{kept.frame['case'].nunique()} of the ")[2].partition(" ")[0]
-    assert text == card(entry, metadata, kept.frame, on_disk=on_disk)
+    (part,) = set(kept.frame["split"])
+    assert text == card(entry, metadata, kept.frame, on_disk=ON_DISK[part])
+
+
+def test_every_shipped_record_is_of_its_entry():
+    known = references()
+    for kept in reference_records.records():
+        assert set(kept.frame["weights"]) == {known[kept.name].weights}, kept.name
+        assert set(kept.frame["task"]) == {known[kept.name].task} and len(set(kept.frame["split"])) == 1
+    assert {kept.name for kept in reference_records.records("accuracy")} == set(known)
 
 
 def test_shipped_records_are_small_and_of_this_schema():

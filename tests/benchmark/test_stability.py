@@ -1,14 +1,21 @@
 """The survival experiment, tiny: rows, what is made again, what counts as survived, table and plot."""
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mednca_bench.benchmark import stability as stability_module
+from mednca_bench.benchmark import train as train_module
 from mednca_bench.benchmark.checkpoint import LogLine, Position
+from mednca_bench.benchmark.cli import main
 from mednca_bench.benchmark.cli_stability import stability
+from mednca_bench.benchmark.errors import UsageProblem
+from mednca_bench.benchmark.identity import key
 from mednca_bench.benchmark.phantom_folder import DEFAULT_SUBJECTS
 from mednca_bench.benchmark.recipe import recipe_for
 from mednca_bench.benchmark.stability import Experiment, _judged, survives
@@ -85,6 +92,91 @@ def test_another_setting_is_another_run_and_leaves_the_first(experiment):
     survival.write(experiment.out)
 
 
+def test_runs_of_a_recipe_that_was_edited_since_are_another_row(experiment, tmp_path):
+    """Under one name and one setting, but not one share."""
+    file = tmp_path / "mine.toml"
+    mine = replace(experiment, recipes=(str(file),))
+    file.write_text('base = "stable"')
+    list(survives(mine))
+    file.write_text('base = "stable"\nlearning_rate = 1e-5')
+    list(survives(replace(mine, seeds=1)))
+    rows = survival.read_runs(experiment.out)
+    table = survival.survival(rows)
+    assert list(table.frame["runs"]) == [1, 1] and list(table.frame["recipe"]) == ["mine", "mine"]
+    one, other = table.shown["Recipe"]
+    assert one != other and one.startswith("mine ") and survival._labels(rows) == [one, other]
+    assert set(survival.survival_runs(rows).shown["Recipe"]) == {one, other}
+    assert survival.survival(rows[:1]).shown["Recipe"].tolist() == ["mine"]
+
+
+def test_a_recipe_that_does_not_go_with_the_steps_is_refused(experiment, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "stable"\nstep_jitter = 4')
+    with pytest.raises(UsageProblem, match=r"mine\.toml with 2 steps: step_jitter is 4; it must be below the 2 steps"):
+        replace(experiment, recipes=(str(file),)).recipe(str(file))
+
+
+def test_ctrl_c_in_the_update_that_loses_a_run_stops_the_experiment(experiment, monkeypatch):
+    monkeypatch.setattr(stability_module, "STATE_BOUND", 1e-6)
+    real = train_module.one_update
+
+    def interrupted(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(train_module, "one_update", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(survives(experiment))
+    assert not list((experiment.out / "stability").rglob("*.json"))
+
+
+@pytest.fixture
+def typed(experiment, monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]]:
+    """Type `stability` with the small phantom."""
+    small = experiment.task()
+    monkeypatch.setattr(Experiment, "task", lambda self: small)
+    monkeypatch.chdir(tmp_path)
+
+    def make(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main(["stability", "--side", "32", "--steps", "2", "--batch", "2", "--subjects", "3", *map(str, words)])
+        return (caught.value.code, *capsys.readouterr())
+
+    return make
+
+
+def test_the_experiment_as_typed(typed, tmp_path):
+    words = ("--recipe", "stable", "--seeds", 2, "--updates", 2)
+    code, out, err = typed(*words)
+    assert code == 0 and out == (tmp_path / "runs/stability/tables/survival.md").read_text() + "\n"
+    assert "| stable" in out and "0 of 2" in out and "survival.png" in err
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("stable-s*.json")}
+    assert len(before) == 2 and typed(*words)[:2] == (0, out)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_two_recipes_of_one_name_are_refused(typed, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.toml").write_text('base = "stable"')
+    code, out, err = typed("--recipe", "a/mine.toml", "--recipe", "b/mine.toml")
+    assert (code, out) == (2, "") and "two recipes are called 'mine'; give one another name" in err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--model", "unet-small"), "unet-small has no state to survive"),
+        (("--recipe", "stabel"), "unknown recipe 'stabel'; did you mean 'stable'"),
+        (("--seeds", 0), "0 is not in the range"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(typed, words, said):
+    code, out, err = typed(*words)
+    assert (code, out) == (2, "") and said in err
+
+
 def test_the_default_phantom_is_the_one_that_is_made(experiment):
     default = next(option.default for option in stability.params if option.name == "subjects")
     assert default == Experiment.subjects == DEFAULT_SUBJECTS["prostate"]
@@ -155,7 +247,8 @@ def test_shipped_runs_are_of_the_recipes_of_today():
     settings = {(row["model"], row["side"], row["steps"], row["batch"], row["asked"], row["phantom"]) for row in rows}
     assert settings == {("med-nca", 256, 64, 4, 300, True)}
     for row in rows:
-        assert row["version"] == recipe_for(row["recipe"], row["model"]).version
+        recipe = recipe_for(row["recipe"], row["model"])
+        assert (row["version"], row["recipe_sha256"]) == (recipe.version, key(**recipe.as_dict()))
     for name in ("paper-prostate", "stable-64"):
         assert sorted(row["seed"] for row in rows if row["recipe"] == name) == list(range(10))
     said = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")

@@ -261,12 +261,13 @@ def test_a_finished_run_is_not_trained_further(tmp_path, monkeypatch):
     assert digest(model) == end[0]
 
 
-def test_divergence_is_named_with_update_loss_and_norm(tmp_path):
-    run = the_run(tmp_path, learning_rate=1e30)
+@pytest.mark.parametrize(("clip", "remedy"), [(1.0, "a lower learning_rate"), (None, "clip_norm")])
+def test_divergence_is_named_with_update_loss_and_norm(tmp_path, clip, remedy):
+    run = the_run(tmp_path, learning_rate=1e30, clip_norm=clip)
     with pytest.raises(
         BenchError,
-        match=r"training of med-nca-16 \(recipe tiny, seed 0\) diverged at update [12]: "
-        r"loss \S+, gradient norm (nan|inf); use another --seed or a recipe with clipping",
+        match=r"training of med-nca-16 \(recipe tiny, seed 0\) diverged at update [123]: "
+        rf"loss \S+, gradient norm (nan|inf); use another --seed, or a recipe with {remedy}$",
     ):
         train(fresh(run), run)
 

@@ -1,5 +1,6 @@
 """The table of models."""
 
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -41,6 +42,23 @@ def test_unknown_options_name_the_allowed() -> None:
         build("med-nca", stepz=3)
     with pytest.raises(ValueError, match=r"^model 'unet': .*; options: none$"):
         build("unet", depth=3)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "wanted"),
+    [
+        ("steps", "16", "a whole number"),
+        ("steps", 2.5, "a whole number"),
+        ("steps", True, "a whole number"),
+        ("channels", 32.0, "a whole number"),
+        ("fire_rate", math.nan, "a finite number"),
+        ("fire_rate", "half", "a finite number"),
+    ],
+)
+def test_an_option_of_another_type_is_named(option: str, value: object, wanted: str) -> None:
+    with pytest.raises(ValueError, match=f"^model 'med-nca': {option} is .*; it must be {wanted}$"):
+        build("med-nca", **{option: value})
+    assert build("med-nca", fire_rate=1, steps=2).options["fire_rate"] == 1
 
 
 def test_a_model_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,14 @@ def test_the_rule_has_three_exclusive_answers(one: float, other: float, publishe
     assert (said == "not reproduced") == (high < wanted)
 
 
+def test_an_interval_that_ends_on_the_threshold_decides_nothing() -> None:
+    wanted = 0.75 - MARGIN
+    assert verdict(wanted, 0.9, published=0.75) == "undecided"
+    assert verdict(math.nextafter(wanted, 1), 0.9, published=0.75) == "reproduced"
+    assert verdict(0.5, wanted, published=0.75) == "undecided"
+    assert verdict(0.5, math.nextafter(wanted, 0), published=0.75) == "not reproduced"
+
+
 def test_without_an_interval_nothing_is_decided() -> None:
     assert verdict(math.nan, math.nan, published=0.5) == "undecided"
 
@@ -131,7 +139,7 @@ def test_others_are_named_and_not_compared(fake: ModuleType) -> None:
     rows = run(fake, {"med-nca": 0.9, "unet-small": 0.95})
     table = reproduction(rows)
     assert "unet-small" not in set(table.frame["model"])
-    assert any("No figure is published of unet-small" in note for note in table.notes)
+    assert any("ensemble: unet-small" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(
