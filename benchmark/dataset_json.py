@@ -41,7 +41,10 @@ def case_id(file: Path) -> str:
     >>> case_id(Path("imagesTr/hippocampus_001.nii.gz"))
     'hippocampus_001'
     """
-    return file.name.removesuffix(".gz").removesuffix(".nii")
+    name = file.name
+    for ending in (".gz", ".nii"):
+        name = name[: -len(ending)] if name.casefold().endswith(ending) else name
+    return name
 
 
 def _content(folder: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class MsdTask:
         modalities: channel names, in channel order.
         labels: foreground names of the label values 1, 2, ... in this order.
         spacing: median voxel spacing in mm, (x, y, z).
+        axes: which way the axes of its files run, see `orientation`; empty where that was not looked at.
     """
 
     name: str
@@ -28,6 +29,7 @@ class MsdTask:
     modalities: tuple[str, ...]
     labels: tuple[str, ...]
     spacing: tuple[float, float, float]
+    axes: str = ""
 
 
 _CT = ("CT",)
@@ -43,7 +45,7 @@ TASKS: tuple[MsdTask, ...] = (
     ),
     MsdTask("Task02_Heart", "heart", _MRI, ("left atrium",), (1.25, 1.25, 1.37)),
     MsdTask("Task03_Liver", "liver", _CT, ("liver", "cancer"), (0.77, 0.77, 1.0)),
-    MsdTask("Task04_Hippocampus", "hippocampus", _MRI, ("Anterior", "Posterior"), (1.0, 1.0, 1.0)),
+    MsdTask("Task04_Hippocampus", "hippocampus", _MRI, ("Anterior", "Posterior"), (1.0, 1.0, 1.0), "RAS"),
     MsdTask("Task05_Prostate", "prostate", ("T2", "ADC"), ("PZ", "TZ"), (0.62, 0.62, 3.6)),
     MsdTask("Task06_Lung", "lung", _CT, ("cancer",), (0.79, 0.79, 1.24)),
     MsdTask("Task07_Pancreas", "pancreas", _CT, ("pancreas", "cancer"), (0.8, 0.8, 2.5)),

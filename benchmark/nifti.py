@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .errors import DataProblem
 
+_OTHER_UNITS = {1: "m", 3: "micrometres"}  # than mm, of xyzt_units; 0 is unknown and taken for mm
 REPLACE = "replace the file or remove the case"
 RESTORE = "restore it or remove the case"
 
@@ -41,13 +42,17 @@ def _check_header(path: Path) -> None:
     """Refuse what is not NIfTI, and spacings nibabel would replace."""
     import nibabel as nib
 
-    with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+    with gzip.open(path) if path.name.casefold().endswith(".gz") else path.open("rb") as file:
         start = file.read(540)
     sizes = {struct.unpack(order + "i", start[:4])[0] for order in "<>"} if len(start) >= 4 else set()
     header, length = (nib.Nifti1Header, 348) if 348 in sizes else (nib.Nifti2Header, 540)
     if not {348, 540} & sizes or len(start) < length:
         raise DataProblem(path, "not a NIfTI file", REPLACE)
-    pixdim = np.asarray(header(start[:length], check=False)["pixdim"][1:4], dtype=np.float64)
+    fields = header(start[:length], check=False)
+    unit = _OTHER_UNITS.get(int(fields["xyzt_units"]) & 7)
+    if unit is not None:
+        raise DataProblem(path, f"voxel spacing in the header is in {unit}", "convert it to mm")
+    pixdim = np.asarray(fields["pixdim"][1:4], dtype=np.float64)
     if not (np.isfinite(pixdim).all() and (pixdim > 0).all()):
         raise DataProblem(path, f"voxel spacing in the header is {pixdim.tolist()} mm", f"correct pixdim, or {REPLACE}")
 
@@ -56,7 +61,8 @@ def read_volume(path: Path) -> Volume:
     """Read a `.nii` or `.nii.gz` file, 3-D or with channels on the fourth axis, or a `.png` (see `png`).
 
     Raises:
-        DataProblem: missing, truncated, not NIfTI, other than 3 or 4 axes, an empty axis, a spacing not above zero.
+        DataProblem: missing, truncated, not NIfTI, other than 3 or 4 axes, an empty axis, a spacing not above zero, or
+            in another unit than mm.
     """
     import nibabel as nib
     from nibabel.filebasedimages import ImageFileError

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import BenchError
+from .errors import BenchError, UsageProblem
 from .identity import key
 from .locations import cache_root
 from .progress import say
@@ -30,11 +30,14 @@ def weights_in(folder: Path, *, steps: int | None = None, size: int | None = Non
 
     Raises:
         BenchError: it holds neither, or the checkpoint is refused.
+        UsageProblem: steps or size are given, and the weights are ours.
     """
     from ..models import official, weights
     from ..results.atomic import write_bytes
 
     if (folder / OWN).is_file() and not official.is_official(folder):
+        if steps or size:
+            raise UsageProblem("--steps and --size go with an official checkpoint; other weights hold their own")
         return folder / OWN
     options = {"steps": steps or official.STEPS}
     try:

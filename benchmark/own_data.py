@@ -18,13 +18,14 @@ from .dataset_json import CaseFiles, case_id
 from .errors import BenchError, DataProblem, UsageProblem
 from .msd import known_task
 from .nifti import REPLACE, Volume, read_volume
+from .orientation import axes_found
 from .progress import progress, say
 from .split import make
 from .task import Task
 
 ENDINGS = (".nii.gz", ".nii", ".png")
 CHANNEL = "_0000"  # nnU-Net's suffix of the first channel
-MOST_LABELS = 16  # more values than this are a picture, not a mask
+MOST_LABELS = 16  # values above this are of a picture, not of a mask
 BINARY = 255  # what masks of 0 and 255 hold
 
 
@@ -70,6 +71,9 @@ def own_task(own: OwnData) -> Task:
     subjects = {case: case for case in ids} if own.subjects is None else _subjects(own.subjects, ids)
     if own.subjects is None:
         say(f"{name}: each file is taken for a subject of its own; if some share one, name them with --subjects CSV")
+    if len(axes := axes_found(case.image for case in cases)) > 1:
+        told = ", ".join(sorted(axes))
+        say(f"{name}: the images' axes run different ways ({told}), and models see them as they lie; store all alike")
     labels = _label_map(cases)
     return Task(name, own.images, False, cases, labels, _modalities(cases[0]), make(ids, subjects, task=name))
 
@@ -103,7 +107,7 @@ def _pairs(own: OwnData) -> tuple[CaseFiles, ...]:
     for name, path in _files(own.images, "--images").items():
         short = name.removesuffix(CHANNEL)
         case = name if name in labels else short
-        if case[-5:-1] == "_000" and case not in labels:
+        if case[-5:-1] == "_000" and case[:-5] in labels:
             raise BenchError(f"{path}: is a further channel (nnU-Net); put the one to use in a folder of its own")
         if case in images:
             raise BenchError(f"{path}: is a second image of {case}, beside {images[case].name}; keep one of the two")
@@ -131,10 +135,10 @@ def _label_map(cases: tuple[CaseFiles, ...]) -> dict[int, str]:
     values.discard(0)
     if not values:
         raise BenchError(f"{cases[0].label.parent}: no label holds anything but 0; there is nothing to learn")
-    if BINARY in values and len(values) > 1 and values - {BINARY} == set(range(1, len(values))):
+    if BINARY in values and len(values) > 1:
         raise BenchError(
-            f"{cases[0].label.parent}: 255 beside 1 to {len(values) - 1}; pixels to ignore are not supported, set them "
-            "to 0 or to a label"
+            f"{cases[0].label.parent}: 255 beside {_listed(map(str, values - {BINARY}))}; smoothed masks and pixels to "
+            "ignore are not supported, save 0 and 255, or 0 to n"
         )
     if len(values) == 1:
         return dict.fromkeys(values, "foreground")
@@ -149,8 +153,9 @@ def _values(label: Volume) -> set[int]:
     wrong = [value for value in values.tolist() if value != int(value) or not 0 <= value <= BINARY]
     if wrong:
         raise DataProblem(label.file, f"label values {wrong[:5]} are not whole numbers from 0 to 255", REPLACE)
-    if len(values) > MOST_LABELS + 1:
-        problem = f"{len(values)} values, too many for a mask (smoothed, or the image itself?)"
+    high = [int(value) for value in values if MOST_LABELS < value < BINARY]
+    if high:
+        problem = f"label values {high[:5]} are above {MOST_LABELS} (a smoothed mask, or the image itself?)"
         raise DataProblem(label.file, problem, "save 0 and 255, or 0 to n")
     return {int(value) for value in values}
 

@@ -29,10 +29,11 @@ def is_png(path: Path) -> bool:
 def read_png(path: Path) -> Volume:
     """Read a PNG as a volume (X, Y, 1) of the values it stores.
 
-    Grey pictures of 1, 8 or 16 bits, and colour pictures whose channels are equal.
+    Grey pictures of 1, 8 or 16 bits, and colour pictures of 8 bits whose channels are equal.
 
     Raises:
-        DataProblem: not a PNG, truncated, in colours, or transparent.
+        DataProblem: not a PNG, truncated, of another depth, in colours, transparent, or with a palette that has
+            one grey twice.
     """
     from PIL import Image
 
@@ -40,11 +41,31 @@ def read_png(path: Path) -> Volume:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=["PNG"]) as picture:
+                _check_depth(path)
                 picture.load()
+                if picture.mode == "P":
+                    _check_palette(picture, path)
                 pixels = np.array(picture) if picture.mode in _PLAIN else _grey(picture.convert("RGBA"), path)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataProblem(path, f"cannot be read, truncated or not PNG ({error})", REPLACE) from error
     return Volume(path, np.ascontiguousarray(pixels[::-1].T)[..., np.newaxis], (1.0, 1.0, 1.0), np.eye(4))
+
+
+def _check_depth(path: Path) -> None:
+    """Refuse depths whose values Pillow would scale or cut."""
+    with path.open("rb") as file:
+        start = file.read(26)
+    depth, colour = start[24], start[25]
+    if (colour == 0 and depth in (2, 4)) or (colour in (2, 4, 6) and depth == 16):
+        raise DataProblem(path, f"has {depth} bits {'a colour' if colour else 'of grey'}", _GREY)
+
+
+def _check_palette(picture: Any, path: Path) -> None:
+    """Refuse a palette by which two of the values that are used would become one."""
+    used = np.unique(np.array(picture))
+    colours = np.array(picture.getpalette("RGBA")).reshape(-1, 4)[used]
+    if len(np.unique(colours, axis=0)) < len(used):
+        raise DataProblem(path, "has a palette that shows several values alike", _GREY)
 
 
 def _grey(picture: Any, path: Path) -> NDArray[np.uint8]:

@@ -114,11 +114,12 @@ def label_map(logits: NDArray[np.float32], values: Sequence[int], *, native: tup
 
 
 def nifti_like(array: NDArray[np.uint8] | NDArray[np.float32], source: Path, scan: Scan) -> bytes:
-    """A gzipped NIfTI-1 of an array on the grid of its image, with the image's own codes of orientation."""
+    """A gzipped NIfTI of an array on the grid of its image, of its version and with its codes of orientation."""
     import nibabel as nib
 
-    header = nib.load(source).header.copy()
-    image = nib.Nifti1Image(array, scan.affine, header=header, dtype=array.dtype)
+    original = nib.load(source)
+    kind = nib.Nifti2Image if isinstance(original, nib.Nifti2Image) else nib.Nifti1Image
+    image = kind(array, scan.affine, header=original.header.copy(), dtype=array.dtype)
     image.header["cal_min"], image.header["cal_max"] = 0, 0  # the image's display window
     image.header["descrip"], image.header["intent_code"] = b"", 0
     image.header.set_xyzt_units("mm")

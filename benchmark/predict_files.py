@@ -1,14 +1,14 @@
 """`predict`: images in, labels out, with probability maps, overlays and a table of what was found.
 
 The answer is the mean of K passes that differ in their fire seed; NQM (see `results/uncertainty.py`) says how much they
-differ, per label, and is undefined for one pass. Files that exist are left alone unless told otherwise.
+differ, per label, and is undefined for one pass. The model sees an image with its axes turned to those it was trained
+on; what is written lies on the image as it is stored. Files that exist are left alone unless told otherwise.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results.atomic import write_bytes, write_text
+from ..results.atomic import write_bytes
 from ..results.uncertainty import pooled_logits, uncertainty
 from .errors import BenchError, UsageProblem
 from .evaluate import segment
+from .msd import known_task
+from .orientation import stored_axes, turned
 from .own_data import file_id
 from .png import is_png, png_bytes
 from .predict import Scan, label_map, nifti_like, read_scan
+from .predict_table import TABLE, read_table, with_rows, write_table
 from .preprocess import Preprocess, model_input
 from .progress import progress, say
 from .resample import resize_map, warp
@@ -31,12 +34,6 @@ from .trained import contestant
 
 if TYPE_CHECKING:
     from ..models.base import Segmenter
-
-TABLE = "predictions.csv"
-COLUMNS = (
-    "image", "output", "model", "weights", "label", "value", "passes", "fire_seed", "voxels", "volume_mm3", "nqm",
-    "error",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +46,7 @@ class Predictor:
         names: label value of each output, in order, to its name.
         channel: of an image with several, the one it was trained on.
         weights: SHA-256 of its tensors.
+        axes: of the images it was trained on, see `orientation`; empty where not known.
     """
 
     model: Segmenter
@@ -56,6 +54,7 @@ class Predictor:
     names: dict[int, str]
     channel: int | None
     weights: str
+    axes: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,11 @@ def load_predictor(path: Path) -> Predictor:
 
     found = contestant(path)
     model, metadata = weights.load(path)
-    written = {int(value): str(name) for value, name in metadata.get("label_map", {}).items()}
+    label_map = metadata.get("label_map", {})
+    if not isinstance(label_map, dict):
+        raise BenchError(f"{path}: its label map is no table; use weights written by `mednca-bench train`")
+    written = {int(value): str(name) for value, name in label_map.items()}
+    task = known_task(str(metadata.get("task", "")))  # older weights do not say which way their images' axes ran
     if found.preprocess.labels == "merged":
         names = {1: "foreground"}
     elif len(written) == model.out_channels:
@@ -90,69 +93,112 @@ def load_predictor(path: Path) -> Predictor:
         names=names,
         channel=metadata.get("channel"),
         weights=found.weights,
+        axes=str(metadata.get("axes", task.axes if task else "")),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outputs:
+    """The files that an image can have."""
+
+    label: Path
+    probability: Path
+    overlay: Path
+
+    def written(self, wanted: Wanted) -> list[Path]:
+        """Those that are asked for."""
+        return [self.label, *[self.probability] * wanted.probabilities, *[self.overlay] * wanted.overlays]
 
 
 def predict_files(predictor: Predictor, images: Sequence[Path], wanted: Wanted) -> int:
     """Segment images; one that fails is said in one line and does not stop the others.
+
+    The table is written after each image, so that a call that is stopped leaves a row for every label it leaves.
 
     Returns:
         How many failed.
 
     Raises:
         UsageProblem: two images would have one output.
+        BenchError: the folder holds another file by the table's name.
+        OSError: the folder cannot be written to.
     """
-    ids = [file_id(path) for path in images]
-    for path, name in zip(images, ids, strict=True):
-        if ids.count(name) > 1:
-            raise UsageProblem(f"{path}: several images are called '{name}' and would have one output; rename them")
-    rows: list[dict[str, Any]] = []
+    _check_outputs(images, wanted)
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=wanted.out):  # found out before the work
+        pass
+    table = read_table(wanted.out / TABLE, overwrite=wanted.overwrite)
     failed = 0
     with progress("segmenting", total=len(images)) as meter:
         for path in images:
             try:
-                rows += _one(predictor, path, wanted)
-            except (BenchError, OSError, ValueError) as error:
+                rows = _one(predictor, path, wanted)
+            except Exception as error:
                 line = " ".join(str(error).split())
+                if not isinstance(error, BenchError | OSError | ValueError):
+                    line = f"{type(error).__name__}: {line}"
                 say(f"error: {line if str(path) in line else f'{path}: {line}'}")
-                rows.append({"image": str(path), "output": file_id(path), "error": line})
+                rows = [{"image": str(path), "output": _outputs(path, wanted).label.name, "error": line}]
                 failed += 1
+            table = with_rows(table, rows)
+            write_table(wanted.out / TABLE, table)
             meter.advance()
-    _write_table(wanted.out / TABLE, rows)
     return failed
 
 
+def _outputs(path: Path, wanted: Wanted) -> _Outputs:
+    name, ending = file_id(path), ".png" if is_png(path) else ".nii.gz"
+    return _Outputs(
+        label=wanted.out / f"{name}{ending}",
+        probability=wanted.out / f"{name}_probability{ending}",
+        overlay=wanted.out / f"{name}_overlay.png",
+    )
+
+
+def _check_outputs(images: Sequence[Path], wanted: Wanted) -> None:
+    ids = [file_id(path) for path in images]
+    owners: dict[Path, Path] = {}
+    for path, name in zip(images, ids, strict=True):
+        if ids.count(name) > 1:
+            raise UsageProblem(f"{path}: several images are called '{name}' and would have one output; rename them")
+        for file in _outputs(path, wanted).written(wanted):
+            if owners.setdefault(file, path) != path:
+                raise UsageProblem(f"{path}: {file.name} would be an output of {owners[file]} too; rename one of them")
+
+
 def _one(predictor: Predictor, path: Path, wanted: Wanted) -> list[dict[str, Any]]:
-    model, name, ending = predictor.model, file_id(path), ".png" if is_png(path) else ".nii.gz"
-    target, overlay = wanted.out / f"{name}{ending}", wanted.out / f"{name}_overlay.png"
-    maps = wanted.out / f"{name}_probability{ending}"
-    for file in (target, *[maps] * wanted.probabilities, *[overlay] * wanted.overlays):
-        if file.resolve() == path.resolve():
-            raise BenchError(f"{path}: its output would replace it; give another --out")
-        if file.exists() and not wanted.overwrite:
-            raise BenchError(f"{file}: is there already; give another --out, or --overwrite")
+    model, outputs = predictor.model, _outputs(path, wanted)
+    _check_one(model, path, outputs, wanted)
     scan = _scan(predictor, path, wanted)
-    passes = _passes(model, model_input(scan.image, predictor.prepare), scan, wanted)
+    stored = stored_axes(path)
+    turn = turned(scan, stored=stored, axes=predictor.axes)
+    passes = _passes(model, model_input(turn.scan.image, predictor.prepare), turn.scan, wanted)
     logits = pooled_logits(passes).astype(np.float32)
-    native = (scan.image.shape[1], scan.image.shape[2])
-    label = label_map(logits, tuple(predictor.names), native=native)
+    native = (turn.scan.image.shape[1], turn.scan.image.shape[2])
+    label = turn.back(label_map(logits, tuple(predictor.names), native=native))
     if is_png(path):
         visible = label * np.uint8(255) if predictor.prepare.labels == "merged" else label
-        write_bytes(target, png_bytes(visible[..., 0]))
+        write_bytes(outputs.label, png_bytes(visible[..., 0]))
     else:
-        write_bytes(target, nifti_like(label, path, scan))
+        write_bytes(outputs.label, nifti_like(label, path, scan))
     if wanted.probabilities:
-        write_bytes(maps, _probability_bytes(logits, path, scan, native))
+        maps = turn.back(_probabilities(logits, native))
+        write_bytes(outputs.probability, _probability_bytes(maps, path, scan))
     if wanted.overlays:
         from .overlay import overlay_png
 
-        picture = overlay_png(scan.image[0], label, names=predictor.names, spacing=scan.spacing, title=name)
-        write_bytes(overlay, picture)
+        title = file_id(path)
+        picture = overlay_png(scan.image[0], label, names=predictor.names, spacing=scan.spacing, title=title)
+        write_bytes(outputs.overlay, picture)
+    for left in {outputs.probability, outputs.overlay} - set(outputs.written(wanted)):
+        if left.resolve() != path.resolve():
+            left.unlink(missing_ok=True)  # of the answer that was replaced
     voxel = math.prod(scan.spacing)
     return [
         {
             "image": str(path),
-            "output": target.name,
+            "output": outputs.label.name,
+            "axes": stored,
             "model": model.name,
             "weights": predictor.weights,
             "label": label_name,
@@ -166,6 +212,18 @@ def _one(predictor: Predictor, path: Path, wanted: Wanted) -> list[dict[str, Any
         }
         for output, (value, label_name) in enumerate(predictor.names.items())
     ]
+
+
+def _check_one(model: Segmenter, path: Path, outputs: _Outputs, wanted: Wanted) -> None:
+    """Refuse what is known before the work."""
+    for file in outputs.written(wanted):
+        if file.resolve() == path.resolve():
+            raise BenchError(f"{path}: its output would replace it; give another --out")
+        if file.exists() and not wanted.overwrite:
+            raise BenchError(f"{file}: is there already; give another --out, or --overwrite")
+    if is_png(path) and wanted.probabilities and model.out_channels > 1:
+        problem = f"a PNG holds the probability of one output, the model has {model.out_channels}"
+        raise BenchError(f"{path}: {problem}; use NIfTI, or leave --probabilities away")
 
 
 def _scan(predictor: Predictor, path: Path, wanted: Wanted) -> Scan:
@@ -183,34 +241,22 @@ def _passes(model: Segmenter, slices: NDArray[np.float32], scan: Scan, wanted: W
     return np.stack([segment(model, slices, case=scan, fire_seed=seed) for seed in seeds])
 
 
-def _probability_bytes(logits: NDArray[np.float32], path: Path, scan: Scan, native: tuple[int, int]) -> bytes:
-    """Sigmoids on the native grid: (X, Y, Z) or (X, Y, Z, K) float32 as NIfTI; 16-bit grey for a PNG of one output."""
+def _probabilities(logits: NDArray[np.float32], native: tuple[int, int]) -> NDArray[np.float32]:
+    """Sigmoids on the native grid: (X, Y, Z, K)."""
     from scipy.special import expit
 
     to_native = resize_map((logits.shape[1], logits.shape[2]), native)
-    maps = expit(np.stack([warp(channel, to_native, native) for channel in logits], axis=-1)).astype(np.float32)
-    if not is_png(path):
-        return nifti_like(maps[..., 0] if maps.shape[3] == 1 else maps, path, scan)
-    if maps.shape[3] > 1:
-        raise BenchError(f"{path}: a PNG holds the probability of one output, the model has {maps.shape[3]}; use NIfTI")
-    return png_bytes(np.rint(maps[..., 0, 0] * 65535).astype(np.uint16))
+    carried = np.stack([warp(channel, to_native, native) for channel in logits], axis=-1)
+    maps: NDArray[np.float32] = expit(carried).astype(np.float32)
+    return maps
+
+
+def _probability_bytes(maps: NDArray[np.float32], path: Path, scan: Scan) -> bytes:
+    """(X, Y, Z) or (X, Y, Z, K) float32 as NIfTI; 16-bit grey for a PNG, of one output."""
+    if is_png(path):
+        return png_bytes(np.rint(maps[..., 0, 0] * 65535).astype(np.uint16))
+    return nifti_like(maps[..., 0] if maps.shape[3] == 1 else maps, path, scan)
 
 
 def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6g}"
-
-
-def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """This call's rows, and those of earlier calls that they do not replace; an error replaces no answer."""
-    earlier: list[dict[str, Any]] = []
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            earlier = [row for row in csv.DictReader(file) if set(row) == set(COLUMNS)]
-    answered = {row["image"] for row in earlier if not row["error"]}
-    rows = [row for row in rows if not (row["error"] and row["image"] in answered)]
-    images = {row["image"] for row in rows}
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows([*(row for row in earlier if row["image"] not in images), *rows])
-    write_text(path, stream.getvalue())

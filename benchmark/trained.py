@@ -23,11 +23,13 @@ from .checkpoint import LogLine, Position, Rollback
 from .curves import Curves
 from .errors import BenchError
 from .identity import key
+from .orientation import axes_found
 from .plan import Contestant
 from .prepared import PreparedCache
 from .preprocess import label_names
 from .progress import progress, say
 from .recipe import Recipe
+from .recipe_type import check
 from .slices import PreparedCase, SliceSet
 from .task import Task
 from .train import TrainingRun, train
@@ -112,23 +114,23 @@ def contestant(path: Path) -> Contestant:
     try:
         model, metadata = weights.load(path)
         recipe = metadata["recipe"]
-        prepare = Recipe(**{**recipe, "size": tuple(recipe["size"]), "betas": tuple(recipe["betas"])}).preprocess(
-            metadata["labels"]
+        made = Recipe(**{**recipe, "size": tuple(recipe["size"]), "betas": tuple(recipe["betas"])})
+        if metadata["labels"] not in ("merged", "classes"):
+            raise TypeError(f"labels are {metadata['labels']!r}")
+        return Contestant(
+            model=model.name,
+            recipe=recipe["name"],
+            preprocess=check(made, source=str(path)).preprocess(metadata["labels"]),
+            weights=weights.digest(model),
+            path=path,
+            train_seed=int(metadata["seed"]),
+            stochastic=model.stochastic,
+            train_cases=tuple(metadata["train_cases"]),
         )
     except (OSError, ValueError) as error:
         raise BenchError(str(error)) from error
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, RuntimeError, MemoryError) as error:
         raise BenchError(f"{path}: holds no recipe ({error}); use weights written by `mednca-bench train`") from error
-    return Contestant(
-        model=model.name,
-        recipe=recipe["name"],
-        preprocess=prepare,
-        weights=weights.digest(model),
-        path=path,
-        train_seed=int(metadata["seed"]),
-        stochastic=model.stochastic,
-        train_cases=tuple(metadata["train_cases"]),
-    )
 
 
 def _stem(training: Training) -> str:
@@ -181,6 +183,8 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
             on_update=note,
             on_rollback=note_rollback,
         )
+    of_training = set(training.task.split.cases("train"))
+    axes = axes_found(case.image for case in training.task.cases if case.id in of_training)
     metadata = {
         "key": identity,
         "task": training.task.name,
@@ -188,6 +192,7 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         "labels": training.labels,
         "label_map": {str(value): name for value, name in sorted(training.task.labels.items())},
         "channel": training.channel,
+        "axes": axes.pop() if len(axes) == 1 else "",
         "recipe": training.recipe.as_dict(),
         "seed": training.seed,
         "threads": torch.get_num_threads(),

@@ -136,6 +136,7 @@ def contestant(plugin: Path, tmp_path: Path) -> Callable[..., "Contestant"]:
         recipe = recipe_for("tiny", name)
         labels = changes.pop("labels", "merged")
         train_cases = changes.pop("train_cases", [])
+        more = changes.pop("metadata", {})
         content = recipe.as_dict() | changes
         model = models.build(name, out_channels=outputs, seed=seed, **recipe.options)
         if model.stochastic:
@@ -143,7 +144,7 @@ def contestant(plugin: Path, tmp_path: Path) -> Callable[..., "Contestant"]:
             with torch.no_grad():
                 for parameter in model.parameters():
                     parameter.add_(0.1 * torch.randn(parameter.shape, generator=noise))
-        metadata = {"recipe": content, "labels": labels, "seed": seed, "train_cases": train_cases}
+        metadata = {"recipe": content, "labels": labels, "seed": seed, "train_cases": train_cases, **more}
         path = tmp_path / f"{name}-{outputs}-{seed}.safetensors"
         path.write_bytes(to_bytes(model, metadata=metadata))
         return from_file(path)

@@ -13,6 +13,9 @@ from mednca_bench.benchmark.cli import main
 from mednca_bench.benchmark.nifti import read_volume
 from mednca_bench.benchmark.overlay import shown_slices
 from mednca_bench.benchmark.png import png_bytes
+from mednca_bench.benchmark.predict_files import load_predictor
+from mednca_bench.benchmark.shipped import weights_file
+from mednca_bench.models import weights
 from mednca_bench.models.nca_rule import Rule, RuleShape
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -62,8 +65,10 @@ def test_the_label_lies_on_the_image(typed, contestant, scan, tmp_path):
     assert label.shape == image.shape and label.get_data_dtype() == np.uint8
     np.testing.assert_allclose(label.affine, image.affine)
     np.testing.assert_allclose(label.header.get_zooms(), image.header.get_zooms())
-    for name in ("sform_code", "qform_code", "xyzt_units"):
-        assert label.header[name] in (image.header[name], 2), name
+    for name in ("sform_code", "qform_code"):
+        assert label.header[name] == image.header[name] == 1, name
+    np.testing.assert_allclose(label.get_qform(), image.get_qform())
+    assert label.header.get_xyzt_units()[0] == "mm"
     assert label.header["cal_max"] == 0 and label.header["descrip"].item().rstrip(b"\0") == b""
     found = np.asarray(label.dataobj)
     truth = np.zeros_like(found)
@@ -79,15 +84,28 @@ def test_the_label_lies_on_the_image(typed, contestant, scan, tmp_path):
     assert min(picture.size) > 200 and len(picture.convert("RGB").getcolors(10**6)) > 20
 
 
+def probability(folder: Path, name: str = "scan_7") -> np.ndarray:
+    return np.asarray(nib.load(folder / f"{name}_probability.nii.gz").dataobj, dtype=np.float64)
+
+
 def test_passes_give_nqm_and_their_mean(typed, contestant, scan, tmp_path):
-    path = contestant("med-nca").path
+    """On an image of the model's size, where nothing is resampled; NQM by hand from passes of their own."""
+    path = contestant("med-nca", size=(20, 16)).path
     for passes, out in ((1, "one"), (3, "three")):
         code, _, err = typed("--weights", path, scan, "--out", out, "--passes", passes, "--probabilities")
         assert code == 0, err
     one, three = rows(tmp_path / "one")[0], rows(tmp_path / "three")[0]
-    assert one["nqm"] == "" and float(three["nqm"]) > 0 and three["passes"] == "3"
-    maps = [np.asarray(nib.load(tmp_path / out / "scan_7_probability.nii.gz").dataobj) for out in ("one", "three")]
-    assert np.abs(maps[0] - maps[1]).max() > 0
+    assert one["nqm"] == "" and three["passes"] == "3"
+    alone = []
+    for seed in range(3):
+        words = ("--out", f"seed{seed}", "--fire-seed", seed, "--probabilities")
+        assert typed("--weights", path, scan, *words)[0] == 0
+        alone.append(probability(tmp_path / f"seed{seed}"))
+    assert np.abs(alone[0] - alone[1]).max() > 1e-3
+    np.testing.assert_array_equal(probability(tmp_path / "one"), alone[0])
+    np.testing.assert_allclose(probability(tmp_path / "three"), np.mean(alone, axis=0), atol=1e-6)
+    nqm = np.std(alone, axis=0).sum() / np.mean(alone, axis=0).sum()
+    assert float(three["nqm"]) == pytest.approx(nqm, rel=1e-4)
 
 
 def test_png_in_mask_out(typed, contestant, tmp_path):
@@ -168,3 +186,171 @@ def test_the_slice_with_most_foreground_and_its_neighbours():
     label[:2, :2, 4] = 1
     assert shown_slices(label) == (3, 4)
     assert shown_slices(label[..., 4:]) == (0,)
+
+
+@pytest.mark.parametrize("axes", ["LPS", "PIR", "SAR"])
+def test_the_same_anatomy_stored_another_way_has_the_same_answer(typed, contestant, scan, tmp_path, axes):
+    path = contestant("med-nca", metadata={"axes": "LAS"}).path
+    image = nib.Nifti1Image(np.asarray(nib.load(scan).dataobj, dtype=np.float32), np.diag([-2.0, 1.0, 3.0, 1.0]))
+    nib.save(image, scan)
+    turn = nib.orientations.ornt_transform(nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(tuple(axes)))
+    (tmp_path / "other").mkdir()
+    nib.save(image.as_reoriented(turn), tmp_path / "other/scan_7.nii.gz")
+    words = ("--passes", 2, "--probabilities")
+    assert typed("--weights", path, scan, "--out", "as_trained", *words)[0] == 0
+    assert typed("--weights", path, "other/scan_7.nii.gz", "--out", "turned", *words)[0] == 0
+    for name in ("scan_7", "scan_7_probability"):
+        wanted = nib.load(tmp_path / f"as_trained/{name}.nii.gz").as_reoriented(turn)
+        found = nib.load(tmp_path / f"turned/{name}.nii.gz")
+        np.testing.assert_allclose(found.affine, wanted.affine)
+        np.testing.assert_array_equal(np.asarray(found.dataobj), np.asarray(wanted.dataobj))
+    one, other = rows(tmp_path / "as_trained")[0], rows(tmp_path / "turned")[0]
+    assert (one["axes"], other["axes"]) == ("LAS", axes)
+    assert [one[name] for name in ("voxels", "volume_mm3", "nqm")] == [
+        other[name] for name in ("voxels", "volume_mm3", "nqm")
+    ]
+    assert int(one["voxels"]) > 0
+
+
+def test_shipped_weights_know_the_axes_of_their_task():
+    assert load_predictor(weights_file("med-nca-quick-hippocampus")).axes == "RAS"
+
+
+def test_the_table_is_written_after_each_image(typed, contestant, scan, tmp_path, monkeypatch):
+    """Stopped in the second image, the first one's label has its row."""
+    from mednca_bench.benchmark import predict_files as module
+
+    (tmp_path / "b.nii.gz").write_bytes(scan.read_bytes())
+    real = module.read_scan
+
+    def stopped(path, **options):
+        if path.name == "b.nii.gz":
+            raise KeyboardInterrupt
+        return real(path, **options)
+
+    monkeypatch.setattr(module, "read_scan", stopped)
+    code, _, err = typed("--weights", contestant("threshold").path, scan, "b.nii.gz", "--out", "o")
+    assert code == 1 and "interrupted" in err
+    assert [row["output"] for row in rows(tmp_path / "o")] == ["scan_7.nii.gz"]
+
+
+def test_whatever_goes_wrong_with_an_image_the_others_go_on(typed, contestant, scan, tmp_path, monkeypatch):
+    from mednca_bench.benchmark import predict_files as module
+
+    (tmp_path / "b.nii.gz").write_bytes(scan.read_bytes())
+    real = module.read_scan
+
+    def failing(path, **options):
+        if path.name == "b.nii.gz":
+            raise MemoryError("cannot allocate")
+        return real(path, **options)
+
+    monkeypatch.setattr(module, "read_scan", failing)
+    code, out, err = typed("--weights", contestant("threshold").path, "b.nii.gz", scan, "--out", "o")
+    assert code == 1 and out.startswith("1 of 2") and "error: b.nii.gz: MemoryError: cannot allocate" in err
+    assert [bool(row["error"]) for row in rows(tmp_path / "o")] == [True, False]
+
+
+def test_a_nifti_2_has_a_nifti_2_label(typed, contestant, scan, tmp_path):
+    image = nib.load(scan)
+    nib.save(nib.Nifti2Image(np.asarray(image.dataobj), image.affine), tmp_path / "two.nii")
+    code, _, err = typed("--weights", contestant("threshold").path, "two.nii", "--out", "o")
+    assert code == 0, err
+    assert isinstance(nib.load(tmp_path / "o/two.nii.gz"), nib.Nifti2Image)
+
+
+@pytest.mark.parametrize("content", [b"case,dice\na,0.9\n", b"\xff\xfe\x00"])
+def test_another_file_by_the_name_of_the_table_stays(typed, contestant, scan, tmp_path, content):
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o/predictions.csv").write_bytes(content)
+    path = contestant("threshold").path
+    code, _, err = typed("--weights", path, scan, "--out", "o")
+    assert code == 1 and "o/predictions.csv: is not a table of this version; move it away" in err
+    assert (tmp_path / "o/predictions.csv").read_bytes() == content and len(list((tmp_path / "o").iterdir())) == 1
+    assert typed("--weights", path, scan, "--out", "o", "--overwrite")[0] == 0
+    assert [row["output"] for row in rows(tmp_path / "o")] == ["scan_7.nii.gz"]
+
+
+def test_a_label_has_one_row_whatever_image_it_was_made_from(typed, contestant, scan, tmp_path):
+    path = contestant("threshold").path
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/scan_7.nii.gz").write_bytes(scan.read_bytes())
+    assert typed("--weights", path, scan, "--out", "o", "--probabilities")[0] == 0
+    assert typed("--weights", path, "other/scan_7.nii.gz", "--out", "o", "--overwrite", "--no-overlay")[0] == 0
+    assert [row["image"] for row in rows(tmp_path / "o")] == ["other/scan_7.nii.gz"]
+    names = sorted(file.name for file in (tmp_path / "o").iterdir())
+    assert names == ["predictions.csv", "scan_7.nii.gz"], "nothing is left of the answer that was replaced"
+
+
+def test_outputs_that_would_replace_each_other_are_refused(typed, contestant, scan, tmp_path):
+    (tmp_path / "scan_7_overlay.png").write_bytes(png_bytes(np.zeros((8, 8), dtype=np.uint8)))
+    code, _, err = typed("--weights", contestant("threshold").path, scan, "scan_7_overlay.png", "--out", "o")
+    assert code == 2 and "scan_7_overlay.png would be an output of" in err and not (tmp_path / "o").exists()
+
+
+def test_a_png_holds_one_probability_and_that_is_said_before_the_work(typed, contestant, tmp_path):
+    (tmp_path / "a.png").write_bytes(png_bytes(np.zeros((8, 8), dtype=np.uint8)))
+    path = contestant("threshold", outputs=2, labels="classes").path
+    code, _, err = typed("--weights", path, "a.png", "--out", "o", "--probabilities")
+    assert code == 1 and "a PNG holds the probability of one output, the model has 2" in err
+    assert [file.name for file in (tmp_path / "o").iterdir()] == ["predictions.csv"]
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(typed, contestant, scan, tmp_path, monkeypatch):
+    from mednca_bench.benchmark import predict_files as module
+
+    monkeypatch.setattr(module, "segment", None)
+    code, _, err = typed("--weights", contestant("threshold").path, scan, "--out", "/proc/none")
+    assert code == 1 and "/proc/none" in err and "Traceback" not in err
+
+
+def test_steps_do_not_go_with_our_own_weights_in_a_folder(typed, contestant, scan, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/weights.safetensors").write_bytes(contestant("threshold").path.read_bytes())
+    code, _, err = typed("--weights", "own", scan, "--out", "o", "--steps", 3)
+    assert code == 2 and "--steps and --size go with an official checkpoint" in err
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"metadata": {"label_map": [1, 2]}}, "its label map is no table"),
+        ({"metadata": {"seed": None}}, "holds no recipe"),
+        ({"metadata": {"train_cases": None}}, "holds no recipe"),
+        ({"intensity": "foo"}, "intensity is 'foo'; it must be"),
+    ],
+)
+def test_altered_weights_are_refused_in_one_line(typed, contestant, scan, tmp_path, changes, said):
+    good = contestant("threshold").path
+    model, metadata = weights.load(good)
+    altered = metadata | changes.get("metadata", {})
+    altered["recipe"] = metadata["recipe"] | {name: value for name, value in changes.items() if name != "metadata"}
+    (tmp_path / "altered.safetensors").write_bytes(weights.to_bytes(model, metadata=altered))
+    code, _, err = typed("--weights", "altered.safetensors", scan, "--out", "o")
+    assert code in (1, 2) and said in err and "bug" not in err
+
+
+def test_the_contour_lies_around_the_label():
+    """Its corners are half a pixel outside of the block, on each panel that shows it."""
+    from mednca_bench.benchmark import overlay
+
+    label = np.zeros((20, 16, 5), dtype=np.uint8)
+    label[5:14, 4:11, 1:4] = 1
+    seen = []
+    real = overlay.contour
+
+    def watched(ax, mask, **options):
+        seen.append(mask)
+        real(ax, mask, **options)
+        if not mask.any():
+            return
+        spots = np.concatenate([path.vertices for each in ax.collections for path in each.get_paths()])
+        spots = spots[np.isfinite(spots).all(axis=1)]
+        assert spots[:, 0].min() == pytest.approx(4.5) and spots[:, 0].max() == pytest.approx(13.5)
+        assert spots[:, 1].min() == pytest.approx(3.5) and spots[:, 1].max() == pytest.approx(10.5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlay, "contour", watched)
+        image = np.random.default_rng(0).random((20, 16, 5)).astype(np.float32)
+        overlay.overlay_png(image, label, names={1: "x"}, spacing=(1.0, 1.0, 1.0), title="t")
+    assert [int(mask.sum()) for mask in seen] == [0, 9 * 7, 9 * 7]  # the first largest slice and its neighbours

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -109,8 +110,11 @@ def test_subjects_that_do_not_fit(mine, tmp_path, text, problem):
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        (np.arange(40) * 6, "40 values, too many for a mask"),
-        ([0, 1, 2, 255], "255 beside 1 to 2; pixels to ignore are not supported"),
+        (np.arange(40) * 6, r"label values \[18, 24, 30, 36, 42\] are above 16"),
+        ([0, 1, 2, 255], "255 beside 1, 2; smoothed masks and pixels to ignore are not supported"),
+        ([0, 2, 255], "255 beside 2; smoothed masks"),
+        ([0, 64, 128, 255], r"label values \[64, 128\] are above 16"),
+        ([0, 1, 2, 3, 252, 253, 254, 255], r"label values \[252, 253, 254\] are above 16"),
         ([0.0, 0.5], r"label values \[0.5\] are not whole numbers"),
         ([0.0, np.nan], "holds values that are no whole numbers"),
         ([0, -1], r"label values \[-1\] are not whole numbers"),
@@ -124,6 +128,33 @@ def test_labels_that_are_no_masks(tmp_path, values, problem):
     volume_pair(tmp_path / "m", "a", label=np.resize(values, (6, 7, 5)).astype(kind))
     with pytest.raises(BenchError, match=problem):
         opened(tmp_path / "m")
+
+
+def test_a_slice_without_a_label_is_no_further_channel(tmp_path):
+    for number in range(3):
+        slice_pair(tmp_path / "m", f"slice_000{number}")
+    (tmp_path / "m/labels/slice_0002.png").unlink()
+    with pytest.raises(BenchError, match=r"images without a label in .*: slice_0002"):
+        opened(tmp_path / "m")
+
+
+def test_axes_that_run_different_ways_are_said(tmp_path, capsys):
+    for name, flip in (("a", 1.0), ("b", -1.0)):
+        volume_pair(tmp_path / "m", name)
+        for folder in ("images", "labels"):
+            (file,) = (tmp_path / "m" / folder).glob(f"{name}*")
+            image = nib.load(file)
+            nib.save(nib.Nifti1Image(np.asarray(image.dataobj), np.diag([flip, 1.0, 1.0, 1.0])), file)
+    opened(tmp_path / "m")
+    assert "the images' axes run different ways (LAS, RAS)" in capsys.readouterr().err
+
+
+def test_upper_case_endings_are_read(tmp_path):
+    volume_pair(tmp_path / "m", "a")
+    for folder in ("images", "labels"):
+        (file,) = (tmp_path / "m" / folder).glob("a*")
+        file.rename(file.with_name("A.NII.GZ"))
+    assert opened(tmp_path / "m").ids == ("A",)
 
 
 def test_an_msd_task_keeps_its_published_split(mine):
