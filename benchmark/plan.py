@@ -32,6 +32,7 @@ class Contestant:
         train_seed: the seed it was trained from.
         stochastic: whether a fire seed changes its answer.
         train_cases: SHA-256 of the data of every case it was trained on.
+        axes: which way the axes of those ran, see `orientation`; empty where not known.
     """
 
     model: str
@@ -42,6 +43,7 @@ class Contestant:
     train_seed: int
     stochastic: bool
     train_cases: tuple[str, ...]
+    axes: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,6 @@ from ..results.atomic import write_bytes
 from ..results.uncertainty import pooled_logits, uncertainty
 from .errors import BenchError, UsageProblem
 from .evaluate import segment
-from .msd import known_task
 from .orientation import stored_axes, turned
 from .own_data import file_id
 from .png import is_png, png_bytes
@@ -80,7 +79,6 @@ def load_predictor(path: Path) -> Predictor:
     if not isinstance(label_map, dict):
         raise BenchError(f"{path}: its label map is no table; use weights written by `mednca-bench train`")
     written = {int(value): str(name) for value, name in label_map.items()}
-    task = known_task(str(metadata.get("task", "")))  # older weights do not say which way their images' axes ran
     if found.preprocess.labels == "merged":
         names = {1: "foreground"}
     elif len(written) == model.out_channels:
@@ -93,7 +91,7 @@ def load_predictor(path: Path) -> Predictor:
         names=names,
         channel=metadata.get("channel"),
         weights=found.weights,
-        axes=str(metadata.get("axes", task.axes if task else "")),
+        axes=found.axes,
     )
 
 

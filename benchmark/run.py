@@ -21,6 +21,7 @@ from .example_cases import case_arrays
 from .examples import write_examples
 from .execute import Intake, execute, executor, make_jobs
 from .locations import cache_root
+from .orientation import axes_found
 from .plan import Contestant, Context, PlannedCase, Unit, units
 from .preprocess import label_names
 from .progress import progress, say
@@ -80,6 +81,15 @@ def check_unseen(contestants: Sequence[Contestant], cases: Sequence[PlannedCase]
     return bool(seen)
 
 
+def tell_axes(contestants: Sequence[Contestant], cases: Sequence[PlannedCase]) -> None:
+    """Say where images lie another way than those a model was trained on; they are scored as they lie."""
+    found = axes_found(case.files.image for case in cases)
+    for each in contestants:
+        if each.axes and (others := found - {each.axes}):
+            lie = f"was trained on {each.axes} images, and is scored on {', '.join(sorted(others))} as they lie"
+            say(f"{each.path}: {lie}; store the images as {each.axes}")
+
+
 def run(request: Request) -> Outcome:
     """Do what was asked; see the module's first lines.
 
@@ -107,6 +117,7 @@ def run(request: Request) -> Outcome:
         else [contestant(path) for path in request.weights]
     )
     watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
+    tell_axes(contestants, cases)
     plan = plan_units(request, task, cases, contestants, chosen)
     seeds = {
         "train": list(request.seeds),

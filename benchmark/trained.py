@@ -23,6 +23,7 @@ from .checkpoint import LogLine, Position, Rollback
 from .curves import Curves
 from .errors import BenchError
 from .identity import key
+from .msd import known_task
 from .orientation import axes_found
 from .plan import Contestant
 from .prepared import PreparedCache
@@ -115,6 +116,7 @@ def contestant(path: Path) -> Contestant:
         model, metadata = weights.load(path)
         recipe = metadata["recipe"]
         made = Recipe(**{**recipe, "size": tuple(recipe["size"]), "betas": tuple(recipe["betas"])})
+        task = known_task(str(metadata.get("task", "")))  # older weights do not tell their axes themselves
         if metadata["labels"] not in ("merged", "classes"):
             raise TypeError(f"labels are {metadata['labels']!r}")
         return Contestant(
@@ -126,6 +128,7 @@ def contestant(path: Path) -> Contestant:
             train_seed=int(metadata["seed"]),
             stochastic=model.stochastic,
             train_cases=tuple(metadata["train_cases"]),
+            axes=str(metadata.get("axes", task.axes if task else "")),
         )
     except (OSError, ValueError) as error:
         raise BenchError(str(error)) from error

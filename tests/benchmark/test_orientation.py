@@ -10,7 +10,12 @@ import pytest
 from mednca_bench.benchmark.errors import DataProblem
 from mednca_bench.benchmark.nifti import read_volume
 from mednca_bench.benchmark.orientation import axes_found, stored_axes, turned
+from mednca_bench.benchmark.plan import PlannedCase
 from mednca_bench.benchmark.predict import read_scan
+from mednca_bench.benchmark.recipe import recipe_for
+from mednca_bench.benchmark.run import tell_axes
+from mednca_bench.benchmark.task import CaseFiles, open_task
+from mednca_bench.benchmark.trained import Training, trained
 
 ORDERS = [
     "".join(pair[flip] for pair, flip in zip(pairs, flips, strict=True))
@@ -79,6 +84,25 @@ def test_spacing_in_other_units_is_refused(image, tmp_path, unit, said):
     image.header.set_xyzt_units("unknown", "sec")
     nib.save(image, tmp_path / "unknown.nii.gz")
     assert read_volume(tmp_path / "unknown.nii.gz").spacing == (1.0, 2.0, 3.0)
+
+
+def test_a_run_tells_where_images_lie_another_way(image, tmp_path, contestant, capsys):
+    file = reoriented(image, "LPS", tmp_path / "a.nii")
+    case = PlannedCase(files=CaseFiles("a", file, file), group="a", sha256="0" * 64)
+    known, silent = contestant(metadata={"axes": "RAS"}, seed=1), contestant(seed=2)
+    tell_axes([known, silent], [case])
+    err = capsys.readouterr().err
+    assert f"{known.path}: was trained on RAS images, and is scored on LPS as they lie" in err
+    assert err.count("\n") == 1
+    tell_axes([contestant(metadata={"axes": "LPS"}, seed=3)], [case])
+    assert capsys.readouterr().err == ""
+
+
+def test_trained_weights_know_their_axes(msd_folder, tmp_path, plugin, one_thread):
+    task = open_task(msd_folder(6).root)
+    recipe = recipe_for("tiny", "med-nca-16")
+    made = trained(Training(task=task, channel=None, labels="merged", recipe=recipe, seed=0, cache=tmp_path / "cache"))
+    assert {made.axes} == axes_found(case.image for case in task.cases) != {""}
 
 
 def test_real_volumes_run_as_the_table_of_tasks_says(real_data):
