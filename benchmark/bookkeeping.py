@@ -80,7 +80,8 @@ def summary_line(sheet: dict[str, Any], *, rollbacks: int) -> str:
         reached,
     ]
     if sheet["late_gain"] is not None:
-        words.append(f"last fifth {sheet['late_gain']:+.4f} Dice ({'plateau' if sheet['plateau'] else 'no plateau'})")
+        course = "fell" if sheet["late_gain"] < 0 else "plateau" if sheet["plateau"] else "no plateau"
+        words.append(f"last fifth {sheet['late_gain']:+.4f} Dice ({course})")
     if rollbacks:
         words.append(f"{rollbacks} rollback{'s' * (rollbacks > 1)}")
     return ", ".join(words)

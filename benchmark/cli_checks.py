@@ -5,6 +5,7 @@ Raises `UsageProblem` or `BenchError` with one line; a name is answered with the
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,17 @@ from .errors import UsageProblem, unknown_name
 
 if TYPE_CHECKING:
     from .suite import Suite
+
+
+def place_to_write(out: Path, *, file: bool = False) -> None:
+    """Refuse an --out that cannot be written to, before the work; the folder, or the file's, need not be there yet."""
+    for folder in (out.parent, *out.parent.parents) if file else (out, *out.parents):
+        if folder.exists():
+            if not folder.is_dir():
+                raise UsageProblem(f"--out {out}: {folder} is a file, no folder; give another --out")
+            if not os.access(folder, os.W_OK):
+                raise UsageProblem(f"--out {out}: {folder} is not writable; give another --out")
+            return
 
 
 def plugins_given(files: tuple[Path, ...]) -> tuple[Path, ...]:

@@ -46,13 +46,14 @@ def ladder(
 
     The rows lie in DIR/efficiency/ladder; tables and plots of DIR are written again.
     """
-    from .cli_checks import known_models, plugins_given
+    from .cli_checks import known_models, place_to_write, plugins_given
     from .cli_run import show_results
     from .ladder import CAPS_MB, measure_ladder
     from .recipe import recipe_for
     from .timing import TimingRequest
     from .trained import contestant
 
+    place_to_write(out)
     plugins_given(plugins)
     wanted: list[dict[str, Any]] = [
         {"model": found.model, "weights": found.path, "label": f"{found.model}-{found.recipe}-s{found.train_seed}"}

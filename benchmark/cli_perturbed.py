@@ -100,6 +100,7 @@ def calibrate(draws: int, limit: int | None, out: Path, **given: Any) -> int:
     from .calibrate import calibrate as measure
     from .calibrate import problems
     from .calibrate_report import write
+    from .cli_checks import place_to_write
     from .condition import conditions
     from .progress import say
     from .provenance import command_line
@@ -107,6 +108,7 @@ def calibrate(draws: int, limit: int | None, out: Path, **given: Any) -> int:
     from .request import find_task
     from .run import announce
 
+    place_to_write(out)
     request = _request(given)
     task = find_task(request.task, request.data)
     announce(task, request.part)

@@ -14,6 +14,7 @@ from .cli_checks import (
     known_perturbations,
     known_recipe,
     known_timing,
+    place_to_write,
     plugins_given,
     weights_given,
 )
@@ -143,6 +144,8 @@ def train(model: str, seed: int, threads: int, minutes: float | None, out: Path 
     plugins_given(given["plugins"])
     known_models((model,))
     known_recipe(given["recipe"], (model,))
+    if out is not None:
+        place_to_write(out, file=True)
     from dataclasses import replace
 
     import torch

@@ -29,6 +29,7 @@ def score(predictions: Path, manifest: Path, name: str | None, out: Path | None)
 
     Missing, unreadable and extra files are named. Exit code 1 if anything is missing or unreadable.
     """  # fmt: skip
+    from .cli_checks import place_to_write
     from .cli_run import show_results
     from .external import NO_PREDICTION, find, listed, read_manifest
     from .external_run import score_into
@@ -38,6 +39,7 @@ def score(predictions: Path, manifest: Path, name: str | None, out: Path | None)
     found = find(export, predictions)
     model = name or predictions.resolve().name
     folder = out or Path("runs") / f"score-{model}"
+    place_to_write(folder)
     failures = score_into(folder, export, found, model=model, predictions=predictions)
     show_results(folder)
     say(f"{len(export.entries) - len(failures)} of {len(export.entries)} predictions scored")

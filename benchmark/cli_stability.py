@@ -33,12 +33,13 @@ def stability(recipes: tuple[str, ...], model: str, threads: int, out: Path, **g
 
     from .. import models
     from ..results import survival
-    from .cli_checks import known_models, known_recipe
+    from .cli_checks import known_models, known_recipe, place_to_write
     from .progress import progress
     from .recipe import recipe_for
     from .stability import Experiment, survives
 
     known_models((model,))
+    place_to_write(out)
     if not models.build(model).stochastic:
         raise UsageProblem(f"{model} has no state to survive; --model takes a cellular automaton: med-nca, med-nca-16")
     names = tuple(dict.fromkeys(recipes)) or ("paper-prostate", "stable-64")

@@ -60,10 +60,12 @@ def describe_plan(request: Request) -> str:
             training_costs.append(train_cost)
             note = f"to be trained first, {_clock(train_cost)}"
             lines.append(_line(training.recipe.model, count, count, note, cost))
-    if request.suite.efficiency:
-        lines.append("  models are timed besides, which this estimate leaves out")
     total = scoring + max(*training_costs, sum(training_costs) / request.jobs)  # trained beside each other
-    lines.append(f"about {_clock(total)} in all on this machine, {request.jobs} at a time, into {folder}")
+    what = "in all"
+    if request.suite.efficiency:
+        what = "to train and score"
+        lines.append("  models are timed besides: how long that takes is not estimated")
+    lines.append(f"about {_clock(total)} {what} on this machine, {request.jobs} at a time, into {folder}")
     return "\n".join(lines)
 
 

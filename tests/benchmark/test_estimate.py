@@ -48,6 +48,12 @@ def test_after_a_run_only_what_is_new_is_to_do(request_of):
     assert sorted(request_of().out.rglob("*")) == before
 
 
+def test_an_estimate_without_the_timing_does_not_speak_of_all(request_of):
+    text = describe_plan(request_of(suite="efficiency"))
+    assert "models are timed besides: how long that takes is not estimated" in text
+    assert "to train and score on this machine" in text and "in all" not in text
+
+
 def test_weights_given_are_planned_as_they_are(request_of, contestant):
     text = describe_plan(request_of(suite="accuracy", weights=(contestant().path,)))
     assert "threshold: 6 units, 0 done, 6 to do" in text and "trained" not in text
