@@ -141,7 +141,7 @@ def _scores(run: Path, digest: str, file: Path, *, task: str) -> tuple[pd.DataFr
 
 def _others(folder: Path, name: str, digest: str, *, part: str) -> list[Path]:
     """The record files under a name that are of other weights, or of another part of the split."""
-    found = sorted(folder.glob(f"{name}.*.parquet"))
+    found = [path for path in sorted(folder.glob("*.parquet")) if path.stem.rpartition(".")[0] == name]
     frames = {path: to_frame(read_part(path)) for path in found}
     wanted = ({digest}, {part})
     return [path for path, frame in frames.items() if (set(frame["weights"]), set(frame["split"])) != wanted]

@@ -202,6 +202,8 @@ def test_records_of_other_weights_or_parts_never_stay_under_a_name(typed, scored
     file, run = scored
     tree = tmp_path / "tree"
     assert typed("weights", "add", file, "--run", run, "--into", "tree", "--name", "x")[0] == 0
+    beside = tree / "results/reference/x.y.accuracy-v1.parquet"  # of another name, which only begins alike
+    beside.touch()
     lying = tree / "results/reference/x.robustness-v2.parquet"
     other = pq.read_table(tree / "results/reference/x.accuracy-v1.parquet")
     for column, value in (("weights", "f" * 64), ("split", "test")):
@@ -215,7 +217,7 @@ def test_records_of_other_weights_or_parts_never_stay_under_a_name(typed, scored
         code, _, err = typed("weights", "add", file, "--run", run, "--into", "tree", "--name", "x")
         assert code == 2 and f"{lying.name}: of other weights or another part" in err and lying.exists()
         assert typed("weights", "add", file, "--run", run, "--into", "tree", "--name", "x", "--replace")[0] == 0
-        assert not lying.exists() and (tree / "results/reference/x.accuracy-v1.parquet").exists()
+        assert not lying.exists() and beside.exists() and (tree / "results/reference/x.accuracy-v1.parquet").exists()
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".x"])
