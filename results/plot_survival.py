@@ -32,7 +32,7 @@ def survival_shares(table: "pd.DataFrame", *, labels: Sequence[str]) -> "Figure"
             ha="center",
             fontsize=8,
         )
-    ax.set_yticks(range(len(rows)), [plain(label) for label in labels])
+    ax.set_yticks(range(len(rows)), [plain(label, limit=48) for label in labels])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(-0.05, 1.05)
     ax.set_xlabel("share of runs that survived, with Wilson's 95 % interval")

@@ -177,6 +177,14 @@ def test_what_cannot_be_done_is_said_at_once(typed, words, said):
     assert (code, out) == (2, "") and said in err
 
 
+def test_the_figure_names_recipe_and_setting_in_full():
+    rows = survival.read_runs(Path(survival.__file__).parent / "reference")
+    labels = survival._labels(rows)
+    figure = survival.survival_shares(survival.survival(rows).frame, labels=labels)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == labels
+    assert "paper-prostate, updates 300" in labels
+
+
 def test_the_default_phantom_is_the_one_that_is_made(experiment):
     default = next(option.default for option in stability.params if option.name == "subjects")
     assert default == Experiment.subjects == DEFAULT_SUBJECTS["prostate"]
