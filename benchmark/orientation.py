@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .nifti import read_volume
+from .png import is_png
 from .volume import content_sha256
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ def stored_axes(path: Path) -> str:
         DataProblem: as `read_volume`.
     """
     import nibabel as nib
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
 
-    if path.suffix.casefold() == ".png":
+    if is_png(path):
         return ""
     try:
         image = nib.load(path)
-    except Exception:
+    except (OSError, ImageFileError, HeaderDataError):
         read_volume(path)  # says what is wrong
         raise
     if image.header["sform_code"] == 0 and image.header["qform_code"] == 0:

@@ -25,7 +25,7 @@ from .orientation import stored_axes, turned
 from .own_data import file_id
 from .png import is_png, png_bytes
 from .predict import Scan, label_map, nifti_like, read_scan
-from .predict_table import TABLE, read_table, with_rows, write_table
+from .predict_table import TABLE, answered, read_table, with_rows, write_table
 from .preprocess import Preprocess, model_input
 from .progress import progress, say
 from .resample import resize_map, warp
@@ -126,11 +126,14 @@ def predict_files(predictor: Predictor, images: Sequence[Path], wanted: Wanted) 
     with tempfile.TemporaryFile(dir=wanted.out):  # found out before the work
         pass
     table = read_table(wanted.out / TABLE, overwrite=wanted.overwrite)
+    inputs = {path.resolve() for path in images}
     failed = 0
     with progress("segmenting", total=len(images)) as meter:
         for path in images:
             try:
                 rows = _one(predictor, path, wanted)
+                if wanted.overwrite and answered(table, rows[0]["output"]):
+                    _clear(_outputs(path, wanted), wanted, spare=inputs)
             except Exception as error:
                 line = " ".join(str(error).split())
                 if not isinstance(error, BenchError | OSError | ValueError):
@@ -151,6 +154,13 @@ def _outputs(path: Path, wanted: Wanted) -> _Outputs:
         probability=wanted.out / f"{name}_probability{ending}",
         overlay=wanted.out / f"{name}_overlay.png",
     )
+
+
+def _clear(outputs: _Outputs, wanted: Wanted, *, spare: set[Path]) -> None:
+    """Take away what is left of an answer of this command that was replaced; never an image that was given."""
+    for left in {outputs.probability, outputs.overlay} - set(outputs.written(wanted)):
+        if left.resolve() not in spare:
+            left.unlink(missing_ok=True)
 
 
 def _check_outputs(images: Sequence[Path], wanted: Wanted) -> None:
@@ -188,9 +198,6 @@ def _one(predictor: Predictor, path: Path, wanted: Wanted) -> list[dict[str, Any
         title = file_id(path)
         picture = overlay_png(scan.image[0], label, names=predictor.names, spacing=scan.spacing, title=title)
         write_bytes(outputs.overlay, picture)
-    for left in {outputs.probability, outputs.overlay} - set(outputs.written(wanted)):
-        if left.resolve() != path.resolve():
-            left.unlink(missing_ok=True)  # of the answer that was replaced
     voxel = math.prod(scan.spacing)
     return [
         {

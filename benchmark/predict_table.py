@@ -38,10 +38,15 @@ def read_table(path: Path, *, overwrite: bool) -> list[dict[str, Any]]:
     raise BenchError(f"{path}: is not a table of this version; move it away, give another --out, or --overwrite")
 
 
+def answered(table: Sequence[dict[str, Any]], output: str) -> bool:
+    """Whether the table has an answer, not an error, by the name of the label's file."""
+    return any(row["output"] == output and not row["error"] for row in table)
+
+
 def with_rows(table: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The table with an image's rows in the place of those of the same output; an error replaces no answer."""
     output = rows[0]["output"]
-    if rows[0]["error"] and any(row["output"] == output and not row["error"] for row in table):
+    if rows[0]["error"] and answered(table, output):
         return list(table)
     return [*(row for row in table if row["output"] != output), *rows]
 

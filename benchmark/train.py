@@ -116,9 +116,7 @@ def train(
         while position.updates < run.total:
             if run.recipe.rollbacks and position.updates % GOOD_UPDATES == 0 and _calm(position, run):
                 good = capture(model, optimiser, average)
-                position = replace(
-                    position, good=position.updates, good_losses=position.losses, good_norms=position.norms
-                )
+                position = _as_good(position)
             line, position = _attempt(model, optimiser, run, position)
             reason = divergence(run.recipe, losses=position.losses, norms=position.norms)
             if reason is not None:
@@ -154,6 +152,11 @@ def train(
 
 def _calm(position: Position, run: TrainingRun) -> bool:
     return position.good is None or calm(run.recipe, losses=position.losses, norms=position.norms)
+
+
+def _as_good(position: Position) -> Position:
+    """The position as that of the state to go back to, with what the divergence rule has seen until then."""
+    return replace(position, good=position.updates, good_losses=position.losses, good_norms=position.norms)
 
 
 def _attempt(

@@ -161,6 +161,8 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
         checkpoint=folder / CHECKPOINT,
         minutes=training.minutes,
     )
+    of_training = set(training.task.split.cases("train"))
+    axes = axes_found(case.image for case in training.task.cases if case.id in of_training)
     model = _build(training, cases[0].image.shape[1])
     title = f"training {_stem(training)}"
     say(f"{title}: {len(cases)} cases, {len(run.train)} slices, {run.total} updates of {training.recipe.batch}")
@@ -186,8 +188,6 @@ def _train_into(folder: Path, training: Training, cases: tuple[PreparedCase, ...
             on_update=note,
             on_rollback=note_rollback,
         )
-    of_training = set(training.task.split.cases("train"))
-    axes = axes_found(case.image for case in training.task.cases if case.id in of_training)
     metadata = {
         "key": identity,
         "task": training.task.name,

@@ -282,6 +282,18 @@ def test_a_label_has_one_row_whatever_image_it_was_made_from(typed, contestant, 
     assert names == ["predictions.csv", "scan_7.nii.gz"], "nothing is left of the answer that was replaced"
 
 
+def test_only_what_this_command_made_is_ever_taken_away(typed, contestant, scan, tmp_path):
+    """A file by the name of an overlay that is somebody's, or an image that was given, stays."""
+    path = contestant("threshold").path
+    mask = png_bytes(np.zeros((8, 8), dtype=np.uint8))
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o/scan_7_overlay.png").write_bytes(mask)
+    words = ("--weights", path, scan, "--out", "o", "--no-overlay")
+    assert typed(*words)[0] == 0 and (tmp_path / "o/scan_7_overlay.png").read_bytes() == mask
+    assert typed(*words, "o/scan_7_overlay.png", "--overwrite")[0] == 1  # the mask's output would replace it
+    assert (tmp_path / "o/scan_7_overlay.png").read_bytes() == mask
+
+
 def test_outputs_that_would_replace_each_other_are_refused(typed, contestant, scan, tmp_path):
     (tmp_path / "scan_7_overlay.png").write_bytes(png_bytes(np.zeros((8, 8), dtype=np.uint8)))
     code, _, err = typed("--weights", contestant("threshold").path, scan, "scan_7_overlay.png", "--out", "o")
