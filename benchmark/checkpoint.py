@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..results.atomic import write_bytes
+from .errors import BenchError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,7 @@ def save_checkpoint(
     """
     tensors = capture(model, optimiser, average or {})
     tensors |= {f"good.{name}": tensor for name, tensor in (good or {}).items()}
-    metadata = {"key": key, "position": json.dumps(asdict(position))}
+    metadata = {"key": key, "position": json.dumps(asdict(position)), "threads": str(torch.get_num_threads())}
     write_bytes(path, save(tensors, metadata=metadata))
 
 
@@ -149,6 +150,9 @@ def load_checkpoint(
 
     Returns:
         The position reached; update 0 where there is no checkpoint of this key or it cannot be read.
+
+    Raises:
+        BenchError: the run was begun with another number of threads, with which the weights would be of neither.
     """
     start = Position(updates=0, seconds=0.0, log=())
     if not path.is_file():
@@ -162,6 +166,12 @@ def load_checkpoint(
         return start  # a damaged checkpoint costs the time since the start, never the run
     if metadata.get("key") != key or set(_under("model.", tensors)) != set(own_tensors(model)):
         return start
+    begun, now = metadata.get("threads"), torch.get_num_threads()
+    if begun not in (None, str(now)):  # older checkpoints do not say
+        raise BenchError(
+            f"{path}: this training was begun with --threads {begun}, and other numbers give other weights; go on with "
+            f"--threads {begun}, or delete the file to begin again with {now}"
+        )
     restore(tensors, model, optimiser, {} if average is None else average)
     if good is not None:
         good.update(_under("good.", tensors))

@@ -2,15 +2,17 @@
 
 The answer is the mean of K passes that differ in their fire seed; NQM (see `results/uncertainty.py`) says how much they
 differ, per label, and is undefined for one pass. The model sees an image with its axes turned to those it was trained
-on; what is written lies on the image as it is stored. Files that exist are left alone unless told otherwise.
+on; what is written lies on the image as it is stored. Files that exist are left alone unless told otherwise; an image
+that has the very answer already, by its key in the table, is not segmented again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +23,12 @@ from ..results.atomic import write_bytes
 from ..results.uncertainty import pooled_logits, uncertainty
 from .errors import BenchError, UsageProblem
 from .evaluate import segment
+from .identity import key
 from .orientation import stored_axes, turned
 from .own_data import file_id
 from .png import is_png, png_bytes
 from .predict import Scan, label_map, nifti_like, read_scan
-from .predict_table import TABLE, answered, read_table, with_rows, write_table
+from .predict_table import TABLE, answer_key, answered, read_table, with_rows, write_table
 from .preprocess import Preprocess, model_input
 from .progress import progress, say
 from .resample import resize_map, warp
@@ -33,6 +36,9 @@ from .trained import contestant
 
 if TYPE_CHECKING:
     from ..models.base import Segmenter
+
+
+ANSWER_VERSION = 1  # raise it when the way from an image to its label changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +117,8 @@ class _Outputs:
 def predict_files(predictor: Predictor, images: Sequence[Path], wanted: Wanted) -> int:
     """Segment images; one that fails is said in one line and does not stop the others.
 
-    The table is written after each image, so that a call that is stopped leaves a row for every label it leaves.
+    The table is written after each image, so that a call that is stopped leaves a row for every label it leaves; the
+    same call goes on from there.
 
     Returns:
         How many failed.
@@ -127,9 +134,13 @@ def predict_files(predictor: Predictor, images: Sequence[Path], wanted: Wanted) 
         pass
     table = read_table(wanted.out / TABLE, overwrite=wanted.overwrite)
     inputs = {path.resolve() for path in images}
-    failed = 0
+    failed = kept = 0
     with progress("segmenting", total=len(images)) as meter:
         for path in images:
+            if _has_answer(predictor, path, wanted, table):
+                kept += 1
+                meter.advance()
+                continue
             try:
                 rows = _one(predictor, path, wanted)
                 if wanted.overwrite and answered(table, rows[0]["output"]):
@@ -144,6 +155,8 @@ def predict_files(predictor: Predictor, images: Sequence[Path], wanted: Wanted) 
             table = with_rows(table, rows)
             write_table(wanted.out / TABLE, table)
             meter.advance()
+    if kept:
+        say(f"{kept} of {len(images)} images had this answer already, and it is kept; --overwrite makes it again")
     return failed
 
 
@@ -153,6 +166,31 @@ def _outputs(path: Path, wanted: Wanted) -> _Outputs:
         label=wanted.out / f"{name}{ending}",
         probability=wanted.out / f"{name}_probability{ending}",
         overlay=wanted.out / f"{name}_overlay.png",
+    )
+
+
+def _has_answer(predictor: Predictor, path: Path, wanted: Wanted, table: Sequence[dict[str, Any]]) -> bool:
+    """Whether all that is asked for of an image is there, made from the same bytes in the same way."""
+    outputs = _outputs(path, wanted)
+    there = not wanted.overwrite and path.is_file() and all(file.is_file() for file in outputs.written(wanted))
+    return there and answer_key(table, outputs.label.name) == _key(predictor, path, wanted)
+
+
+def _key(predictor: Predictor, path: Path, wanted: Wanted) -> str:
+    """SHA-256 over everything that decides the answer to an image."""
+    model = predictor.model
+    with path.open("rb") as file:
+        image = hashlib.file_digest(file, "sha256").hexdigest()
+    return key(
+        kind="prediction",
+        version=ANSWER_VERSION,
+        image=image,
+        model=[model.name, predictor.weights, model.options],
+        prepare=asdict(predictor.prepare),
+        names=sorted(predictor.names.items()),
+        axes=predictor.axes,
+        channel=[wanted.channel, predictor.channel],
+        passes=[wanted.passes, wanted.fire_seed] if model.stochastic else None,
     )
 
 
@@ -198,7 +236,7 @@ def _one(predictor: Predictor, path: Path, wanted: Wanted) -> list[dict[str, Any
         title = file_id(path)
         picture = overlay_png(scan.image[0], label, names=predictor.names, spacing=scan.spacing, title=title)
         write_bytes(outputs.overlay, picture)
-    voxel = math.prod(scan.spacing)
+    voxel, answer = math.prod(scan.spacing), _key(predictor, path, wanted)
     return [
         {
             "image": str(path),
@@ -214,6 +252,7 @@ def _one(predictor: Predictor, path: Path, wanted: Wanted) -> list[dict[str, Any
             "volume_mm3": "" if is_png(path) else f"{float((label == value).sum()) * voxel:.6g}",
             "nqm": _number(uncertainty(passes[:, output])["nqm"]),
             "error": "",
+            "key": answer,
         }
         for output, (value, label_name) in enumerate(predictor.names.items())
     ]

@@ -14,7 +14,7 @@ from .errors import BenchError
 TABLE = "predictions.csv"
 COLUMNS = (
     "image", "output", "axes", "model", "weights", "label", "value", "passes", "fire_seed", "voxels", "volume_mm3",
-    "nqm", "error",
+    "nqm", "error", "key",
 )  # fmt: skip
 
 
@@ -41,6 +41,11 @@ def read_table(path: Path, *, overwrite: bool) -> list[dict[str, Any]]:
 def answered(table: Sequence[dict[str, Any]], output: str) -> bool:
     """Whether the table has an answer, not an error, by the name of the label's file."""
     return any(row["output"] == output and not row["error"] for row in table)
+
+
+def answer_key(table: Sequence[dict[str, Any]], output: str) -> str | None:
+    """The key of the answer by the name of the label's file; None where there is none."""
+    return next((str(row["key"]) for row in table if row["output"] == output and not row["error"]), None)
 
 
 def with_rows(table: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

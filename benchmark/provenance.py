@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..models import weights
 from ..models.base import parameter_count
 from ..perturbations.base import Perturbation
 from ..results.atomic import write_text
@@ -107,6 +108,7 @@ def describe(
                 "path": str(contestant.path),
                 "parameters": _parameters(contestant),
                 "train_cases": len(contestant.train_cases),
+                "training": _training(contestant.path),
             }
             for contestant in contestants
         ],
@@ -122,6 +124,22 @@ def describe(
 
 def _parameters(contestant: Contestant) -> int:
     return parameter_count(load_model(contestant.path, contestant.weights))
+
+
+def _training(path: Path) -> dict[str, Any] | None:
+    """How weights were come by, as far as they tell, with the minutes if what was noted of them lies beside them."""
+    metadata = weights.read_metadata(path)
+    course = metadata.get("training")
+    if not isinstance(course, dict):
+        return None
+    timed: dict[str, Any] = {}
+    try:
+        noted = json.loads((path.parent / "training.json").read_text(encoding="utf-8"))
+        if noted["key"] == metadata["key"]:
+            timed = {name: noted[name] for name in ("minutes", "minutes_to_soft_dice_0.85")}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {"task": metadata.get("task"), "phantom": metadata.get("phantom"), **course, **timed}
 
 
 def family_table(family: Perturbation) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from .base import Segmenter
 FORMAT = "mednca-bench weights"
 VERSION = 1
 ENTRY = "mednca_bench"  # one entry, since safetensors writes several in no fixed order
+MOST_HEADER_BYTES = 100_000_000  # as safetensors allows
 HEADER_BYTES = 8  # safetensors: length of the JSON header, little-endian, then the header
 
 
@@ -55,6 +56,20 @@ def load(path: Path, **options: Any) -> tuple[Segmenter, dict[str, Any]]:
         ValueError: if it is not one of ours or does not fit the model it names; one line with the path.
     """
     return from_bytes(path.read_bytes(), source=str(path), **options)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata of a file without its tensors.
+
+    Raises:
+        OSError: if the file cannot be read.
+        ValueError: if it is not one of ours; one line with the path.
+    """
+    with path.open("rb") as file:
+        length = file.read(HEADER_BYTES)
+        head = length + file.read(min(int.from_bytes(length, "little"), MOST_HEADER_BYTES))
+    metadata: dict[str, Any] = _header(head, str(path))["metadata"]
+    return metadata
 
 
 def from_bytes(data: bytes, *, source: str = "weights", **options: Any) -> tuple[Segmenter, dict[str, Any]]:

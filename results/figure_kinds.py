@@ -16,6 +16,7 @@ from .plot_latency import latency_against_side
 from .plot_ranks import rank_intervals
 from .plot_risk import risk_coverage
 from .plot_slopes import paired_slopes
+from .plot_training import learning_curves
 from .run_info import RunInfo
 from .style import Look
 from .table import Table
@@ -114,6 +115,13 @@ def _energy(rows: "pd.DataFrame", run: Run) -> "Figure":
     return dice_against_energy(run.named(known), looks=run.looks)
 
 
+def _learning(rows: "pd.DataFrame", run: Run) -> "Figure":
+    scored = rows.dropna(subset=["val_dice"])
+    if scored.empty:
+        raise NothingToDrawError("no training was looked at on val")
+    return learning_curves(run.named(scored), looks=run.looks)
+
+
 _BAND: Final = "95 % intervals over subjects"
 KINDS: Final = (
     Kind(
@@ -206,6 +214,15 @@ KINDS: Final = (
         "1 - Dice between the answer to the moved image and the moved answer. Dotted: the floor of a stochastic model, "
         "1 - Dice between two fire seeds on the same image. Hollow markers: shifts by no multiple of 4 pixels.",
         lambda rows, run: equivariance_error(run.named(rows), looks=run.looks),
+    ),
+    Kind(
+        "learning_curves",
+        "learning_curves",
+        "Learning curves: Dice on val",
+        "Mean Dice of some cases of the val part, on the model's grid, against the updates of training; a line per "
+        "training. Updates of different models need not cost the same: the table training has slices and FLOPs.",
+        _learning,
+        scored=False,
     ),
 )
 CASES: Final = (

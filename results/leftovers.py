@@ -12,7 +12,8 @@ from typing import Final
 TABLES: Final = (
     "accuracy", "accuracy_details", "table1", "reproduction", "robustness_summary", "robustness_by_severity",
     "pairwise", "ranks", "rank_conventions", "training_seeds", "variance", "subjects", "equivariance", "quality",
-    "risk_coverage", "efficiency", "efficiency_end_to_end", "memory_ladder", "data",
+    "risk_coverage", "efficiency", "efficiency_end_to_end", "memory_ladder", "training", "learning_curves",
+    "data",
 )  # fmt: skip
 """What `tables.build` may give."""
 

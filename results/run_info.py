@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from .course import Course, read_course
+
 PHANTOM: Final = "PHANTOM DATA – not real MRI"
 TRAINING_CASES: Final = "SCORED ON TRAINING CASES – not a measure of generalisation"
 
@@ -22,6 +24,7 @@ class RunInfo:
         scored_train_cases: a model was scored on cases it was trained on.
         cases_on_disk: "n of n" per part of the split.
         parameters: trainable parameters per model, where known.
+        courses: how each model's weights were come by, where they tell it; by their SHA-256.
         severities: per perturbation the physical values of severities 1 to 5, with `parameter` and `unit`.
     """
 
@@ -33,6 +36,7 @@ class RunInfo:
     scored_train_cases: bool = False
     cases_on_disk: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, int] = field(default_factory=dict)
+    courses: dict[str, Course] = field(default_factory=dict)
     severities: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def marks(self, *, phantom: bool) -> tuple[str, ...]:
@@ -72,6 +76,7 @@ def read_run_info(folder: Path) -> RunInfo:
         scored_train_cases=content.get("scored_train_cases") is True,
         cases_on_disk={str(part): str(count) for part, count in _mapping(content.get("cases_on_disk")).items()},
         parameters=_parameters(content.get("models")),
+        courses=_courses(content.get("models")),
         severities={
             str(name): table
             for name, table in _mapping(content.get("perturbations")).items()
@@ -84,6 +89,17 @@ def _mapping(value: Any) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _entries(models: Any) -> list[dict[Any, Any]]:
+    return [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
+
+
 def _parameters(models: Any) -> dict[str, int]:
-    entries = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
+    entries = _entries(models)
     return {str(e["model"]): e["parameters"] for e in entries if "model" in e and isinstance(e.get("parameters"), int)}
+
+
+def _courses(models: Any) -> dict[str, Course]:
+    told = {
+        str(entry["weights"]): read_course(entry.get("training")) for entry in _entries(models) if "weights" in entry
+    }
+    return {weights: course for weights, course in told.items() if course is not None}

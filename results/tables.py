@@ -33,6 +33,7 @@ from .table_seeds import training_seeds
 from .table_severity import robustness_by_severity
 from .table_subjects import subjects
 from .table_summary import robustness_summary
+from .table_training import training
 from .table_variance import variance
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ __all__ = [
     "robustness_summary",
     "subjects",
     "table1",
+    "training",
     "training_seeds",
     "variance",
     "write",
@@ -103,6 +105,7 @@ def build(run_folder: str | Path, *, reference: str | None = None, baseline: str
             efficiency(timed, info=info),
             end_to_end(timed, info=info),
             memory_ladder(read_ladders(folder), info=info),
+            *training(rows, info),
             data(rows, failures=failures, info=info, strangers=strangers),
         )
     return {table.name: table for table in tables if table is not None}

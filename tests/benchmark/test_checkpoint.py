@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from mednca_bench import models
 from mednca_bench.benchmark.checkpoint import LogLine, Position, load_checkpoint, save_checkpoint
+from mednca_bench.benchmark.errors import BenchError
 from mednca_bench.benchmark.optimiser import Muon
 from mednca_bench.models.weights import digest
 
@@ -56,6 +57,17 @@ def test_model_optimiser_and_position_come_back_bit_for_bit(tmp_path, plugin, na
         sum((parameter**3).sum() for parameter in one.parameters()).backward()
         other.step()
     assert digest(fresh) == digest(model)
+
+
+def test_a_run_goes_on_with_the_threads_it_was_begun_with(tmp_path, one_thread):
+    model, optimiser = stepped()
+    save_checkpoint(tmp_path / "c", model, optimiser, key="k", position=REACHED)
+    torch.set_num_threads(2)
+    untouched(tmp_path / "c", key="of another run")
+    fresh, fresh_optimiser = stepped(seed=1, updates=0)
+    with pytest.raises(BenchError, match=r"/c: this training was begun with --threads 1, .* or delete the file"):
+        load_checkpoint(tmp_path / "c", fresh, fresh_optimiser, key="k")
+    assert digest(fresh) == digest(stepped(seed=1, updates=0)[0])
 
 
 def test_the_papers_unet_which_shares_its_tensors_can_be_kept(tmp_path):

@@ -137,10 +137,10 @@ def test_bad_images_are_named_and_the_others_go_on(typed, contestant, scan, tmp_
 
 
 def test_nothing_is_replaced_unasked(typed, contestant, scan, tmp_path):
-    path = contestant("threshold").path
+    path, other = contestant("threshold").path, contestant("threshold", seed=1).path
     assert typed("--weights", path, scan, "--out", "o")[0] == 0
     before = (tmp_path / "o/scan_7.nii.gz").stat().st_mtime_ns
-    code, _, err = typed("--weights", path, scan, "--out", "o")
+    code, _, err = typed("--weights", other, scan, "--out", "o")
     assert code == 1 and "o/scan_7.nii.gz: is there already; give another --out, or --overwrite" in err
     assert (tmp_path / "o/scan_7.nii.gz").stat().st_mtime_ns == before
     assert [row["error"] for row in rows(tmp_path / "o")] == [""]
@@ -232,6 +232,34 @@ def test_the_table_is_written_after_each_image(typed, contestant, scan, tmp_path
     code, _, err = typed("--weights", contestant("threshold").path, scan, "b.nii.gz", "--out", "o")
     assert code == 1 and "interrupted" in err
     assert [row["output"] for row in rows(tmp_path / "o")] == ["scan_7.nii.gz"]
+
+
+def test_the_same_call_goes_on_after_a_stop(typed, contestant, scan, tmp_path, monkeypatch):
+    from mednca_bench.benchmark import predict_files as module
+
+    (tmp_path / "b.nii.gz").write_bytes(scan.read_bytes())
+    path, seen, real = contestant("med-nca-16").path, [], module.read_scan
+    monkeypatch.setattr(module, "read_scan", lambda path, **options: seen.append(path.name) or real(path, **options))
+    assert typed("--weights", path, scan, "--out", "o")[0] == 0
+    code, out, err = typed("--weights", path, scan, "b.nii.gz", "--out", "o")
+    assert code == 0 and out.startswith("2 of 2 images segmented") and seen == ["scan_7.nii.gz", "b.nii.gz"]
+    assert "1 of 2 images had this answer already, and it is kept" in err
+    assert [row["output"] for row in rows(tmp_path / "o")] == ["scan_7.nii.gz", "b.nii.gz"]
+    assert len({row["key"] for row in rows(tmp_path / "o")}) == 1  # the same bytes
+    assert typed("--weights", path, scan, "--out", "o", "--overwrite")[0] == 0 and seen[2:] == ["scan_7.nii.gz"]
+
+
+@pytest.mark.parametrize("change", ["--fire-seed 1", "--passes 2", "--channel 0", "--probabilities", "bytes", "label"])
+def test_another_answer_is_not_the_one_that_is_there(typed, contestant, scan, tmp_path, change):
+    """Other seeds, passes, channel or bytes, or a file that is missing: nothing is kept as if it were this answer."""
+    path = contestant("med-nca-16").path
+    assert typed("--weights", path, scan, "--out", "o")[0] == 0
+    if change == "bytes":
+        nib.save(nib.Nifti1Image(np.zeros((20, 16, 5), dtype=np.int16), np.eye(4)), scan)
+    if change == "label":
+        (tmp_path / "o/scan_7.nii.gz").unlink()
+    code, _, err = typed("--weights", path, scan, "--out", "o", *(change.split() if change.startswith("--") else ()))
+    assert code == 1 and "is there already; give another --out, or --overwrite" in err
 
 
 def test_whatever_goes_wrong_with_an_image_the_others_go_on(typed, contestant, scan, tmp_path, monkeypatch):

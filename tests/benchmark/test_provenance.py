@@ -55,6 +55,31 @@ def test_a_description_says_what_was_run_on_what(description, tmp_path):
     assert json.loads(json.dumps(description)) is not None
 
 
+COURSE = {
+    "samples": 64,
+    "flops": 2.5e12,
+    "late_gain": 0.001,
+    "plateau": True,
+    "largest_state": 3.5,
+    "rollbacks": [[7, 0]],
+    "val_cases": 2,
+    "curve": [[2, 0.5, 0.4], [4, None, None]],
+}
+
+
+def test_a_description_tells_how_the_weights_were_come_by(contestant, tmp_path):
+    path = contestant(metadata={"training": COURSE, "key": "k", "task": "Task99_Test", "phantom": False}).path
+    told = {"task": "Task99_Test", "phantom": False, **COURSE}
+    assert provenance._training(path) == told
+    notes = path.parent / "training.json"
+    for other in ('{"key": "of others", "minutes": 1.0, "minutes_to_soft_dice_0.85": 0.5}', '{"key": "k"}', "[]", "{"):
+        notes.write_text(other)
+        assert provenance._training(path) == told
+    notes.write_text('{"key": "k", "minutes": 1.0, "minutes_to_soft_dice_0.85": null, "seed": 0}')
+    assert provenance._training(path) == {**told, "minutes": 1.0, "minutes_to_soft_dice_0.85": None}
+    assert provenance._training(contestant(seed=1).path) is None
+
+
 def test_the_results_room_reads_what_is_written(description, tmp_path):
     write_run(tmp_path, description)
     info = read_run_info(tmp_path)

@@ -13,11 +13,11 @@ from mednca_bench.results.store import Store, load_units
 MARK = "PHANTOM DATA"
 TABLES = (
     "accuracy", "accuracy_details", "table1", "robustness_summary", "robustness_by_severity", "subjects", "pairwise",
-    "ranks", "rank_conventions", "equivariance", "quality", "data",
+    "ranks", "rank_conventions", "equivariance", "quality", "training", "data",
 )  # fmt: skip
 PLOTS = (
     "severity_curves", "delta_dice", "slopes", "ranks", "dice_parameters", "risk_coverage", "equivariance", "cases",
-    "examples",
+    "examples", "learning_curves",
 )  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def test_every_file_is_there(home, done):
     folder = home.folder / "main"
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     expected = {"run.json", "units.parquet", "examples.npz", "report.html", "tables/risk_coverage.csv"}
+    expected |= {"tables/learning_curves.csv"}
     expected |= {f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "md", "tex", "html")}
     expected |= {f"plots/{name}.{kind}" for name in PLOTS for kind in ("png", "svg", "json")}
     assert expected <= names

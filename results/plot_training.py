@@ -1,0 +1,45 @@
+"""Figure: learning curves, Dice on val against updates, a line per training."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .log_axis import few_ticks
+from .style import PAGE_WIDTH, Look, new_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def learning_curves(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure":
+    """Draw the curves of one scope.
+
+    Args:
+        table: rows of `learning_curves` with a Dice.
+        looks: of every model.
+    """
+    models = sorted(table["model"].unique())
+    columns = min(4, len(models))
+    figure = new_figure(PAGE_WIDTH, 3.2 + 0.2 * -(-len(models) // columns))
+    ax = figure.subplots()
+    lines: dict[str, Any] = {}
+    for (model, _), mine in table.groupby(["model", "train_seed"], sort=True):
+        look, mine = looks[str(model)], mine.sort_values("update")
+        (lines[str(model)],) = ax.plot(
+            mine["update"],
+            mine["val_dice"],
+            color=look.colour,
+            linestyle=look.line,
+            marker=look.marker,
+            markersize=3,
+            linewidth=1.2,
+        )
+    first, last = float(table["update"].min()), float(table["update"].max())
+    ax.set_xscale("log")
+    ax.set_xlim(first / 1.15, last * 1.15)
+    few_ticks(ax.xaxis, first / 1.15, last * 1.15)
+    ax.set_xlabel("update")
+    ax.set_ylabel("Dice on val")
+    ax.set_ylim(max(0.0, float(table["val_dice"].min()) - 0.05), min(1.0, float(table["val_dice"].max()) + 0.05))
+    figure.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=columns, frameon=False)
+    return figure
