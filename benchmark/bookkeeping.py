@@ -10,11 +10,14 @@ import math
 from typing import Any
 
 from ..models.base import Segmenter
+from ..results.course import late_word
 from .checkpoint import Position
 from .recipe import Recipe
 
 LAST_PART = 0.2  # of the updates
 PLATEAU_GAIN = 0.002  # Dice on val gained in the last part, below which training has reached its plateau
+_OF_SHEET = ("samples", "flops", "late_gain", "plateau", "largest_state")
+COURSE = (*_OF_SHEET, "rollbacks", "val_cases", "curve")  # what `course` gives
 _FORWARD_AND_BACK = 3
 _FLOPS_PER_MAC = 2
 
@@ -44,7 +47,7 @@ def course(position: Position, sheet: dict[str, Any], *, val_cases: int) -> dict
     """
     scored = [line for line in position.log if line.val_dice is not None]
     return {
-        **{name: sheet[name] for name in ("samples", "flops", "late_gain", "plateau", "largest_state")},
+        **{name: sheet[name] for name in _OF_SHEET},
         "rollbacks": [[each.update, each.back_to] for each in position.rollbacks],
         "val_cases": val_cases,
         "curve": [[line.update, _short(line.val_dice), _short(line.val_soft_dice)] for line in scored],
@@ -80,8 +83,9 @@ def summary_line(sheet: dict[str, Any], *, rollbacks: int) -> str:
         reached,
     ]
     if sheet["late_gain"] is not None:
-        course = "fell" if sheet["late_gain"] < 0 else "plateau" if sheet["plateau"] else "no plateau"
-        words.append(f"last fifth {sheet['late_gain']:+.4f} Dice ({course})")
+        words.append(
+            f"last fifth {sheet['late_gain']:+.4f} Dice ({late_word(sheet['late_gain'], plateau=sheet['plateau'])})"
+        )
     if rollbacks:
         words.append(f"{rollbacks} rollback{'s' * (rollbacks > 1)}")
     return ", ".join(words)

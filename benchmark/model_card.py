@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..results.course import late_word
 from ..results.scored import ledger
 from ..results.table import MISSING
 from ..results.table_accuracy import accuracy
@@ -111,7 +112,7 @@ Dice of {course["val_cases"]} val volumes on the model's grid:
 
 
 def _gain(gain: float | None, *, plateau: bool | None) -> str:
-    return MISSING if gain is None else f"{gain:+.4f} ({'plateau' if plateau else 'no plateau'})"
+    return MISSING if gain is None else f"{gain:+.4f} ({late_word(gain, plateau=plateau)})"
 
 
 def _score(value: float | None) -> str:

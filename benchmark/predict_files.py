@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from .orientation import stored_axes, turned
 from .own_data import file_id
 from .png import is_png, png_bytes
 from .predict import Scan, label_map, nifti_like, read_scan
-from .predict_table import TABLE, answer_key, answered, read_table, with_rows, write_table
+from .predict_table import Answers, Rows, sha256_of
 from .preprocess import Preprocess, model_input
 from .progress import progress, say
 from .resample import resize_map, warp
@@ -117,8 +117,8 @@ class _Outputs:
 def predict_files(predictor: Predictor, images: Sequence[Path], wanted: Wanted) -> int:
     """Segment images; one that fails is said in one line and does not stop the others.
 
-    The table is written after each image, so that a call that is stopped leaves a row for every label it leaves; the
-    same call goes on from there.
+    An image's rows are written before its files, so that a call that is stopped leaves a row for every label it leaves;
+    the same call goes on from there.
 
     Returns:
         How many failed.
@@ -132,32 +132,43 @@ def predict_files(predictor: Predictor, images: Sequence[Path], wanted: Wanted) 
     wanted.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=wanted.out):  # found out before the work
         pass
-    table = read_table(wanted.out / TABLE, overwrite=wanted.overwrite)
+    answers = Answers(wanted.out, overwrite=wanted.overwrite)
     inputs = {path.resolve() for path in images}
     failed = kept = 0
     with progress("segmenting", total=len(images)) as meter:
         for path in images:
-            if _has_answer(predictor, path, wanted, table):
-                kept += 1
-                meter.advance()
-                continue
+            label = _outputs(path, wanted).label
+            before = answers.of(label)
             try:
-                rows = _one(predictor, path, wanted)
-                if wanted.overwrite and answered(table, rows[0]["output"]):
-                    _clear(_outputs(path, wanted), wanted, spare=inputs)
+                kept += _answer(predictor, path, wanted, answers, spare=inputs)
             except Exception as error:
                 line = " ".join(str(error).split())
                 if not isinstance(error, BenchError | OSError | ValueError):
                     line = f"{type(error).__name__}: {line}"
                 say(f"error: {line if str(path) in line else f'{path}: {line}'}")
-                rows = [{"image": str(path), "output": _outputs(path, wanted).label.name, "error": line}]
+                answers.fail(path, label, line, before=before)
                 failed += 1
-            table = with_rows(table, rows)
-            write_table(wanted.out / TABLE, table)
             meter.advance()
     if kept:
         say(f"{kept} of {len(images)} images had this answer already, and it is kept; --overwrite makes it again")
     return failed
+
+
+def _answer(predictor: Predictor, path: Path, wanted: Wanted, answers: Answers, *, spare: set[Path]) -> bool:
+    """Write what is asked for of an image, rows first; whether all of it was there."""
+    outputs, answer = _outputs(path, wanted), _key(predictor, path, wanted)
+    mine = answers.of(outputs.label)
+    own = not wanted.overwrite and answers.is_ours(outputs.label, answer)
+    if own and not mine[0]["error"] and all(file.is_file() for file in outputs.written(wanted)):
+        return True
+    rows, files = _one(predictor, path, wanted, answer=answer, own=own)
+    answers.put(outputs.label, rows)
+    if wanted.overwrite and mine and mine[0]["key"]:
+        _clear(outputs, spare=spare)
+    for file, data in files.items():
+        if file == outputs.label or not (own and file.exists()):
+            write_bytes(file, data)
+    return False
 
 
 def _outputs(path: Path, wanted: Wanted) -> _Outputs:
@@ -169,18 +180,11 @@ def _outputs(path: Path, wanted: Wanted) -> _Outputs:
     )
 
 
-def _has_answer(predictor: Predictor, path: Path, wanted: Wanted, table: Sequence[dict[str, Any]]) -> bool:
-    """Whether all that is asked for of an image is there, made from the same bytes in the same way."""
-    outputs = _outputs(path, wanted)
-    there = not wanted.overwrite and path.is_file() and all(file.is_file() for file in outputs.written(wanted))
-    return there and answer_key(table, outputs.label.name) == _key(predictor, path, wanted)
-
-
 def _key(predictor: Predictor, path: Path, wanted: Wanted) -> str:
-    """SHA-256 over everything that decides the answer to an image."""
-    model = predictor.model
-    with path.open("rb") as file:
-        image = hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 over the image and all that decides the answer to it but code; empty where there is no such file."""
+    model, image = predictor.model, sha256_of(path)
+    if not image:
+        return ""
     return key(
         kind="prediction",
         version=ANSWER_VERSION,
@@ -194,9 +198,9 @@ def _key(predictor: Predictor, path: Path, wanted: Wanted) -> str:
     )
 
 
-def _clear(outputs: _Outputs, wanted: Wanted, *, spare: set[Path]) -> None:
-    """Take away what is left of an answer of this command that was replaced; never an image that was given."""
-    for left in {outputs.probability, outputs.overlay} - set(outputs.written(wanted)):
+def _clear(outputs: _Outputs, *, spare: set[Path]) -> None:
+    """Take away what an answer of this command has beside the label that is replaced; never an image that was given."""
+    for left in (outputs.probability, outputs.overlay):
         if left.resolve() not in spare:
             left.unlink(missing_ok=True)
 
@@ -212,9 +216,10 @@ def _check_outputs(images: Sequence[Path], wanted: Wanted) -> None:
                 raise UsageProblem(f"{path}: {file.name} would be an output of {owners[file]} too; rename one of them")
 
 
-def _one(predictor: Predictor, path: Path, wanted: Wanted) -> list[dict[str, Any]]:
+def _one(predictor: Predictor, path: Path, wanted: Wanted, *, answer: str, own: bool) -> tuple[Rows, dict[Path, bytes]]:
+    """The rows of an image and the files to be written, the label first."""
     model, outputs = predictor.model, _outputs(path, wanted)
-    _check_one(model, path, outputs, wanted)
+    _check_one(model, path, outputs, wanted, own=own)
     scan = _scan(predictor, path, wanted)
     stored = stored_axes(path)
     turn = turned(scan, stored=stored, axes=predictor.axes)
@@ -224,20 +229,20 @@ def _one(predictor: Predictor, path: Path, wanted: Wanted) -> list[dict[str, Any
     label = turn.back(label_map(logits, tuple(predictor.names), native=native))
     if is_png(path):
         visible = label * np.uint8(255) if predictor.prepare.labels == "merged" else label
-        write_bytes(outputs.label, png_bytes(visible[..., 0]))
+        files = {outputs.label: png_bytes(visible[..., 0])}
     else:
-        write_bytes(outputs.label, nifti_like(label, path, scan))
+        files = {outputs.label: nifti_like(label, path, scan)}
     if wanted.probabilities:
         maps = turn.back(_probabilities(logits, native))
-        write_bytes(outputs.probability, _probability_bytes(maps, path, scan))
+        files[outputs.probability] = _probability_bytes(maps, path, scan)
     if wanted.overlays:
         from .overlay import overlay_png
 
         title = file_id(path)
         picture = overlay_png(scan.image[0], label, names=predictor.names, spacing=scan.spacing, title=title)
-        write_bytes(outputs.overlay, picture)
-    voxel, answer = math.prod(scan.spacing), _key(predictor, path, wanted)
-    return [
+        files[outputs.overlay] = picture
+    voxel, digest = math.prod(scan.spacing), hashlib.sha256(files[outputs.label]).hexdigest()
+    rows = [
         {
             "image": str(path),
             "output": outputs.label.name,
@@ -252,18 +257,20 @@ def _one(predictor: Predictor, path: Path, wanted: Wanted) -> list[dict[str, Any
             "volume_mm3": "" if is_png(path) else f"{float((label == value).sum()) * voxel:.6g}",
             "nqm": _number(uncertainty(passes[:, output])["nqm"]),
             "error": "",
+            "sha256": digest,
             "key": answer,
         }
         for output, (value, label_name) in enumerate(predictor.names.items())
     ]
+    return rows, files
 
 
-def _check_one(model: Segmenter, path: Path, outputs: _Outputs, wanted: Wanted) -> None:
-    """Refuse what is known before the work."""
+def _check_one(model: Segmenter, path: Path, outputs: _Outputs, wanted: Wanted, *, own: bool) -> None:
+    """Refuse what is known before the work; what exists of this very answer does not stand in its way."""
     for file in outputs.written(wanted):
         if file.resolve() == path.resolve():
             raise BenchError(f"{path}: its output would replace it; give another --out")
-        if file.exists() and not wanted.overwrite:
+        if file.exists() and not (wanted.overwrite or own):
             raise BenchError(f"{file}: is there already; give another --out, or --overwrite")
     if is_png(path) and wanted.probabilities and model.out_channels > 1:
         problem = f"a PNG holds the probability of one output, the model has {model.out_channels}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..results.atomic import write_text
 from .errors import BenchError
@@ -14,16 +14,58 @@ from .errors import BenchError
 TABLE = "predictions.csv"
 COLUMNS = (
     "image", "output", "axes", "model", "weights", "label", "value", "passes", "fire_seed", "voxels", "volume_mm3",
-    "nqm", "error", "key",
+    "nqm", "error", "sha256", "key",
 )  # fmt: skip
+Rows: TypeAlias = list[dict[str, Any]]
 
 
-def read_table(path: Path, *, overwrite: bool) -> list[dict[str, Any]]:
-    """The rows of earlier calls; none where there is no table, or one of another kind that may be replaced.
+class Answers:
+    """What a folder has, on disk after each change.
+
+    Args:
+        folder: of the labels; it is there.
+        overwrite: a file by the table's name may be replaced whatever it is.
 
     Raises:
         BenchError: a file of this name is no table of this command, and may not be replaced.
     """
+
+    def __init__(self, folder: Path, *, overwrite: bool) -> None:
+        self._path = folder / TABLE
+        self._rows = _read(self._path, overwrite=overwrite)
+
+    def of(self, label: Path) -> Rows:
+        """The rows of a label's file, be they an answer or an error."""
+        return [row for row in self._rows if row["output"] == label.name]
+
+    def is_ours(self, label: Path, answer: str) -> bool:
+        """Whether a label is this very answer as it was written, or still to be written; nobody's edited one."""
+        rows = self.of(label)
+        return bool(rows and answer) and rows[0]["key"] == answer and sha256_of(label) in ("", rows[0]["sha256"])
+
+    def put(self, label: Path, rows: Rows) -> None:
+        """Rows in the place of those of the same label."""
+        self._rows = [*(row for row in self._rows if row["output"] != label.name), *rows]
+        write_text(self._path, _text(self._rows))
+
+    def fail(self, image: Path, label: Path, line: str, *, before: Rows) -> None:
+        """Note an error, where the label is not still the answer that was there.
+
+        Args:
+            image: that failed.
+            label: its output.
+            line: what went wrong.
+            before: the rows of the label before this attempt, which may have put its own.
+        """
+        now = self.of(label)
+        if before and not before[0]["error"] and (now == before or sha256_of(label) == before[0]["sha256"]):
+            self.put(label, before)
+            return
+        attempt = {name: now[0].get(name, "") if now else "" for name in ("sha256", "key")}
+        self.put(label, [{"image": str(image), "output": label.name, "error": line, **attempt}])
+
+
+def _read(path: Path, *, overwrite: bool) -> Rows:
     if not path.is_file():
         return []
     try:
@@ -38,28 +80,17 @@ def read_table(path: Path, *, overwrite: bool) -> list[dict[str, Any]]:
     raise BenchError(f"{path}: is not a table of this version; move it away, give another --out, or --overwrite")
 
 
-def answered(table: Sequence[dict[str, Any]], output: str) -> bool:
-    """Whether the table has an answer, not an error, by the name of the label's file."""
-    return any(row["output"] == output and not row["error"] for row in table)
-
-
-def answer_key(table: Sequence[dict[str, Any]], output: str) -> str | None:
-    """The key of the answer by the name of the label's file; None where there is none."""
-    return next((str(row["key"]) for row in table if row["output"] == output and not row["error"]), None)
-
-
-def with_rows(table: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The table with an image's rows in the place of those of the same output; an error replaces no answer."""
-    output = rows[0]["output"]
-    if rows[0]["error"] and answered(table, output):
-        return list(table)
-    return [*(row for row in table if row["output"] != output), *rows]
-
-
-def write_table(path: Path, table: Sequence[dict[str, Any]]) -> None:
-    """Write the table; the write is atomic."""
+def _text(rows: Rows) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
-    write_text(path, stream.getvalue())
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes; empty where there is no such file."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

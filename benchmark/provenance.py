@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from ..models import weights
 from ..models.base import parameter_count
 from ..perturbations.base import Perturbation
 from ..results.atomic import write_text
+from .bookkeeping import COURSE
 from .condition import Condition
 from .errors import BenchError
 from .evaluate import load_model
@@ -132,14 +134,13 @@ def _training(path: Path) -> dict[str, Any] | None:
     course = metadata.get("training")
     if not isinstance(course, dict):
         return None
-    timed: dict[str, Any] = {}
-    try:
+    told = {name: course.get(name) for name in COURSE}
+    told |= {name: metadata.get(name) for name in ("task", "phantom", "updates", "threads")}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         noted = json.loads((path.parent / "training.json").read_text(encoding="utf-8"))
         if noted["key"] == metadata["key"]:
-            timed = {name: noted[name] for name in ("minutes", "minutes_to_soft_dice_0.85")}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return {"task": metadata.get("task"), "phantom": metadata.get("phantom"), **course, **timed}
+            told |= {name: noted[name] for name in ("minutes", "minutes_to_soft_dice_0.85")}
+    return told
 
 
 def family_table(family: Perturbation) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Which figures a run has: what each is drawn from, what it shows in words, and what it says to who cannot see it."""
 
 import logging
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LOG = logging.getLogger(__name__)
+_WORD = 60  # letters of a task's name in a file's
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Drawing:
         sources: the names of the tables it is drawn from, the one that has its rows first; or "examples.npz".
         scope: what was scored.
         figure: as drawn.
+        of_training: it shows how weights were come by; no record of the run stands behind it.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Drawing:
     sources: tuple[str, ...]
     scope: Scope
     figure: "Figure"
+    of_training: bool = False
 
 
 def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterator[Drawing]:
@@ -62,13 +66,14 @@ def drawings(folder: Path, tables: Mapping[str, Table], info: RunInfo) -> Iterat
             except NothingToDrawError as reason:
                 _LOG.info("%s is not drawn: %s", name, reason)
                 continue
-            yield Drawing(name, kind.what, kind.caption, _alt(kind, rows), (kind.table, *kind.beside), scope, figure)
+            sources, learnt = (kind.table, *kind.beside), tables[kind.table].of_training
+            yield Drawing(name, kind.what, kind.caption, _alt(kind, rows), sources, scope, figure, learnt)
     yield from _example_drawings(folder, examples, run)
 
 
 def _looks(names: Mapping[str, str], tables: Mapping[str, Table]) -> dict[str, Look]:
-    """A look for each name; a model of the examples alone is no rival of its ensemble, and may look like it."""
-    drawn = _models(tables[kind.table] for kind in KINDS if kind.table in tables)
+    """A look for each name; a model of examples or trainings alone is no rival of its ensemble and may look like it."""
+    drawn = _models(tables[kind.table] for kind in KINDS if kind.table in tables and not tables[kind.table].of_training)
     return looks(names.values()) | looks(names[model] for model in drawn)
 
 
@@ -118,7 +123,8 @@ def _parts(tables: Mapping[str, Table], kind: Kind) -> "Iterator[tuple[Scope, pd
     for (task, split, phantom), rows in groups:
         scope = Scope(str(task), str(split), bool(phantom))
         words = [] if len(groups) == 1 else [scope.task, scope.split, "phantom" * scope.phantom]
-        yield scope, _one_label(rows) if kind.scored else rows, "-".join([kind.name, *filter(None, words)])
+        parts = [re.sub(r"[^\w.-]+", "_", word)[:_WORD] for word in words if word]  # a task's name is anybody's
+        yield scope, _one_label(rows) if kind.scored else rows, "-".join([kind.name, *parts])
 
 
 def _one_label(rows: "pd.DataFrame") -> "pd.DataFrame":

@@ -90,14 +90,19 @@ def _cases_on_disk(runs: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 def _models(runs: Sequence[dict[str, Any]]) -> list[Any]:
-    """Each model and weights once, of the first run that has them."""
-    models = {
-        (str(entry.get("model")), str(entry.get("weights"))): entry
-        for run in reversed(runs)
-        for entry in _listed(run, "models")
-        if isinstance(entry, dict)
-    }
+    """Each model and weights once, of the first run that has them and tells most of their training."""
+    models: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in (entry for run in runs for entry in _listed(run, "models") if isinstance(entry, dict)):
+        name = (str(entry.get("model")), str(entry.get("weights")))
+        if name not in models or _told(entry) > _told(models[name]):
+            models[name] = entry
     return [models[name] for name in sorted(models)]
+
+
+def _told(entry: dict[str, Any]) -> int:
+    """How much a model's entry tells of its training: nothing, its course, the minutes it took too."""
+    training = entry.get("training")
+    return 1 + ("minutes" in training) if isinstance(training, dict) else 0
 
 
 def _tables(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -35,9 +35,10 @@ def learning_curves(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Fig
             linewidth=1.2,
         )
     first, last = float(table["update"].min()), float(table["update"].max())
+    margin = 1.15 if last > 3 * first else 1.8  # there is a round number in any range of 1 to 3
     ax.set_xscale("log")
-    ax.set_xlim(first / 1.15, last * 1.15)
-    few_ticks(ax.xaxis, first / 1.15, last * 1.15)
+    ax.set_xlim(first / margin, last * margin)
+    few_ticks(ax.xaxis, first / margin, last * margin)
     ax.set_xlabel("update")
     ax.set_ylabel("Dice on val")
     ax.set_ylim(max(0.0, float(table["val_dice"].min()) - 0.05), min(1.0, float(table["val_dice"].max()) + 0.05))

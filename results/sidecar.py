@@ -4,7 +4,7 @@
 leaves them, or of examples.npz; "" for a table that would be drawn from and that the run has not. `source` is the file
 with the figure's rows, `source_sha256` its hash. `records_sha256` is that of the run's records of the same task, part
 and kind of data: of the lines "KEY LABEL", sorted, each with a newline; a record's key hashes everything that can
-change it.
+change it. No record stands behind a figure of trainings: 0 and "".
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class Sidecars:
 
     def text(self, drawing: Drawing, *, marks: tuple[str, ...]) -> str:
         """The sidecar of a figure, as JSON."""
-        count, digest = self._records(drawing.scope)
+        count, digest = (0, "") if drawing.of_training else self._records(drawing.scope)
         files = [file_of(source) for source in drawing.sources]
         hashes = {file: sha256_of(file, folder=self._folder, tables=self._tables) for file in files}
         content: dict[str, Any] = {

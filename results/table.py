@@ -32,6 +32,7 @@ class Table:
         frame: the numbers, one row each; the columns `task`, `split`, `phantom` tell what was scored.
         shown: the same rows in words, sensibly rounded; its column names are the headings.
         notes: sentences to be read with it.
+        of_training: it tells of how weights were come by, not of what was scored, which its scope is not either.
         strong: cells of `shown` to be emphasised, as (row counted from 0, heading): those of which a test says so.
 
     Raises:
@@ -44,6 +45,7 @@ class Table:
     shown: "pd.DataFrame"
     notes: tuple[str, ...] = ()
     strong: frozenset[tuple[int, str]] = frozenset()
+    of_training: bool = False
 
     def __post_init__(self) -> None:
         for row, column in sorted(self.strong):

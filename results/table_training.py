@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .course import Course
+from .course import Course, late_word
 from .run_info import RunInfo
-from .scored import Scope
+from .scored import Scope, names
 from .table import MISSING, Table, number
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ def training(rows: "pd.DataFrame", info: RunInfo) -> tuple[Table, ...]:
 
     Returns:
         None of them where no model's weights tell how they were come by. `training` has a row per training: `model`,
-        `train_seed`, `weights`, `updates`, `samples`, `flops`, `minutes`, `minutes_to_soft_dice_0.85`, `val_cases`,
-        `val_dice_last`, `val_dice_best`, `best_update`, `late_gain`, `plateau`, `largest_state`, `rollbacks`.
-        `learning_curves` has a row per point: `model`, `train_seed`, `update`, `val_dice`, `val_soft_dice`. Their task
-        is the one that was trained on.
+        `train_seed`, `weights`, `updates`, `samples`, `flops`, `threads`, `minutes`, `minutes_to_soft_dice_0.85`,
+        `val_cases`, `val_dice_last` (at the last update), `val_dice_best`, `best_update`, `late_gain`, `plateau`,
+        `largest_state` (infinite if it was not finite once), `rollbacks`. `learning_curves` has a row per point:
+        `model`, `train_seed`, `update`, `val_dice`, `val_soft_dice`. Their task is the one that was trained on, and
+        what was scored may be another.
     """
     import pandas as pd
 
@@ -47,20 +48,23 @@ def training(rows: "pd.DataFrame", info: RunInfo) -> tuple[Table, ...]:
         return ()
     table = pd.concat([_scope(course).in_front_of(_row(each, course)) for each, course in known], ignore_index=True)
     silent = [f"{each.model} (seed {each.seed})" for each in found if each.course is None]
-    notes = (*_LEGEND, f"Weights that do not tell how they were come by: {', '.join(silent)}.") if silent else _LEGEND
-    tables = [Table("training", "Training", table, _shown(table), notes)]
+    notes = [_cases(table), *_LEGEND]
+    if silent:
+        notes.append(f"Weights that do not tell how they were come by: {', '.join(silent)}.")
+    tables = [Table("training", "Training", table, _shown(table), tuple(notes), of_training=True)]
     curves = [_scope(course).in_front_of(_points(each, course)) for each, course in known if course.curve]
     if curves:
         frame = pd.concat(curves, ignore_index=True)
-        tables.append(Table("learning_curves", "Learning curves", frame, pd.DataFrame(index=frame.index)))
+        words = pd.DataFrame(index=frame.index)
+        tables.append(Table("learning_curves", "Learning curves", frame, words, of_training=True))
     return tuple(tables)
 
 
 def _trainings(rows: "pd.DataFrame", info: RunInfo) -> Iterator[_Training]:
-    """Each training once, under the model's own name where there are ensembles of it too."""
-    columns = ["passes", "name", "train_seed", "weights"]
-    each = rows[columns].drop_duplicates().astype({"name": str, "weights": str})
-    once = each.sort_values(columns, kind="stable").drop_duplicates("weights").sort_values(["name", "train_seed"])
+    """Each training once, under the model's own name, not that of its ensembles."""
+    each = rows[["task", "model", "recipe", "train_seed", "weights"]].drop_duplicates().assign(passes=1)
+    named = each.assign(name=names(each)).astype({"name": str, "weights": str})
+    once = named.sort_values(["name", "train_seed", "weights"]).drop_duplicates("weights")
     for model, seed, weights in zip(once["name"], once["train_seed"], once["weights"], strict=True):
         yield _Training(model, int(seed), weights, info.courses.get(weights))
 
@@ -80,13 +84,14 @@ def _row(each: _Training, course: Course) -> "pd.DataFrame":
                 "model": each.model,
                 "train_seed": each.seed,
                 "weights": each.weights,
-                "updates": course.curve[-1].update if course.curve else math.nan,
+                "updates": course.updates,
                 "samples": course.samples,
                 "flops": course.flops,
+                "threads": course.threads,
                 "minutes": course.minutes,
                 "minutes_to_soft_dice_0.85": course.minutes_to_goal,
                 "val_cases": course.val_cases,
-                "val_dice_last": scored[-1].dice if scored else math.nan,
+                "val_dice_last": scored[-1].dice if scored and scored[-1].update == course.updates else math.nan,
                 "val_dice_best": best.dice if best else math.nan,
                 "best_update": best.update if best else math.nan,
                 "late_gain": course.late_gain,
@@ -114,12 +119,19 @@ def _points(each: _Training, course: Course) -> "pd.DataFrame":
 
 
 _LEGEND: Final = (
-    "Val Dice: mean over some cases of the val part, on the model's grid, at the last update and at the best one.",
-    "Last fifth: best val Dice in the last fifth of the updates minus the best before; below 0.002 is a plateau.",
+    "Last fifth: best val Dice in the last fifth of the updates minus the best before; from 0 to 0.002 is a plateau.",
     "TFLOP: of all updates, three times the way forward, two per multiply-accumulate. Minutes: on the machine that "
     "trained, whatever ran beside it; to 0.85: until soft Dice on val was that for the first time.",
     "Largest state: of a recurrent model, in absolute value, at the end of any level in any update.",
 )
+
+
+def _cases(table: "pd.DataFrame") -> str:
+    few, many = table["val_cases"].min(), table["val_cases"].max()
+    cases = f"{few}" if few == many else f"{few} to {many}"
+    return (
+        f"Val Dice: mean over {cases} cases of the val part, on the model's grid, at the last update and the best one."
+    )
 
 
 def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -137,7 +149,7 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
             "Val Dice": number(row.val_dice_last, 3),
             "Best at update": best,
             "Last fifth": _gain(row.late_gain, plateau=row.plateau),
-            "Largest state": f"{row.largest_state:,.0f}" if row.largest_state > 0 else MISSING,
+            "Largest state": _state(row.largest_state),
             "Rollbacks": str(row.rollbacks),
         }
 
@@ -146,4 +158,8 @@ def _shown(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _gain(gain: float, *, plateau: bool | None) -> str:
-    return MISSING if math.isnan(gain) else f"{number(gain, 4, sign=True)}{', plateau' if plateau else ''}"
+    return MISSING if math.isnan(gain) else f"{number(gain, 4, sign=True)}, {late_word(gain, plateau=plateau)}"
+
+
+def _state(largest: float) -> str:
+    return MISSING if math.isnan(largest) else "not finite" if math.isinf(largest) else f"{largest:,.0f}"

@@ -48,7 +48,9 @@ def page(folder: Path, tables: Mapping[str, Table]) -> str:
         ValueError: run.json is damaged; names it and the remedy.
     """
     info = read_run_info(folder)
-    phantom = info.phantom is True or any(bool(table.frame["phantom"].any()) for table in tables.values())
+    phantom = info.phantom is True or any(
+        bool(table.frame["phantom"].any()) for table in tables.values() if not table.of_training
+    )
     style, script = text_of("report.css"), text_of("report.js")
     shown = [tables[name] for name in sorted(tables, key=_place) if len(tables[name].shown.columns)]
     return environment().get_template("report.html.jinja").render(

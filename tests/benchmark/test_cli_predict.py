@@ -234,7 +234,7 @@ def test_the_table_is_written_after_each_image(typed, contestant, scan, tmp_path
     assert [row["output"] for row in rows(tmp_path / "o")] == ["scan_7.nii.gz"]
 
 
-def test_the_same_call_goes_on_after_a_stop(typed, contestant, scan, tmp_path, monkeypatch):
+def test_an_answer_that_is_there_is_kept(typed, contestant, scan, tmp_path, monkeypatch):
     from mednca_bench.benchmark import predict_files as module
 
     (tmp_path / "b.nii.gz").write_bytes(scan.read_bytes())
@@ -247,19 +247,76 @@ def test_the_same_call_goes_on_after_a_stop(typed, contestant, scan, tmp_path, m
     assert [row["output"] for row in rows(tmp_path / "o")] == ["scan_7.nii.gz", "b.nii.gz"]
     assert len({row["key"] for row in rows(tmp_path / "o")}) == 1  # the same bytes
     assert typed("--weights", path, scan, "--out", "o", "--overwrite")[0] == 0 and seen[2:] == ["scan_7.nii.gz"]
+    more = typed("--weights", path, scan, "--out", "o", "--probabilities")
+    assert more[0] == 0 and (tmp_path / "o/scan_7_probability.nii.gz").is_file(), "what is missing of it is added"
 
 
-@pytest.mark.parametrize("change", ["--fire-seed 1", "--passes 2", "--channel 0", "--probabilities", "bytes", "label"])
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("stopped", range(3))  # at the label, the probability, the overlay
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_the_same_call_goes_on_after_a_stop(typed, contestant, scan, tmp_path, monkeypatch, stopped, overwrite, kind):
+    """Stopped or out of space before any of its files, with an answer by other weights there or not."""
+    from mednca_bench.benchmark import predict_files as module
+
+    path, other, real = contestant("threshold").path, contestant("med-nca-16").path, module.write_bytes
+    call = ("--out", "o", "--probabilities", *["--overwrite"] * overwrite)
+    assert typed("--weights", path, scan, "--out", "clean", "--probabilities")[0] == 0
+    if overwrite:
+        assert typed("--weights", other, scan, *call)[0] == 0
+    written = []
+
+    def failing(path, data):
+        written.append(path)
+        if len(written) > stopped:
+            raise kind
+        return real(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_bytes", failing)
+        assert typed("--weights", path, scan, *call)[0] == 1
+    if overwrite:
+        code, _, err = typed("--weights", other, scan, "--out", "o", "--probabilities")
+        assert "is kept" not in err, "nothing is vouched for as an answer that it is not"
+        if code == 0:
+            return  # the first answer was untouched, and is whole again
+    code, _, err = typed("--weights", path, scan, *call)
+    assert code == 0, err
+    for name in ("scan_7.nii.gz", "scan_7_probability.nii.gz", "scan_7_overlay.png"):
+        assert (tmp_path / "o" / name).read_bytes() == (tmp_path / "clean" / name).read_bytes()
+    assert [row["error"] for row in rows(tmp_path / "o")] == [""]
+
+
+@pytest.mark.parametrize("change", ["--fire-seed 1", "--passes 2", "--channel 0", "bytes", "edited"])
 def test_another_answer_is_not_the_one_that_is_there(typed, contestant, scan, tmp_path, change):
-    """Other seeds, passes, channel or bytes, or a file that is missing: nothing is kept as if it were this answer."""
-    path = contestant("med-nca-16").path
+    """Other seeds, passes, channel or bytes, or a label that somebody has edited since: nothing is replaced or kept."""
+    path, label = contestant("med-nca-16").path, tmp_path / "o/scan_7.nii.gz"
     assert typed("--weights", path, scan, "--out", "o")[0] == 0
     if change == "bytes":
         nib.save(nib.Nifti1Image(np.zeros((20, 16, 5), dtype=np.int16), np.eye(4)), scan)
-    if change == "label":
-        (tmp_path / "o/scan_7.nii.gz").unlink()
+    if change == "edited":
+        label.write_bytes(label.read_bytes() + b"edited")
+    before = label.read_bytes()
     code, _, err = typed("--weights", path, scan, "--out", "o", *(change.split() if change.startswith("--") else ()))
     assert code == 1 and "is there already; give another --out, or --overwrite" in err
+    assert label.read_bytes() == before
+
+
+def test_an_image_that_cannot_be_read_any_more_does_not_stop_the_others(typed, contestant, scan, tmp_path, monkeypatch):
+    from mednca_bench.benchmark import predict_files as module
+
+    (tmp_path / "b.nii.gz").write_bytes(scan.read_bytes())
+    path, real = contestant("threshold").path, module.sha256_of
+    assert typed("--weights", path, scan, "--out", "o")[0] == 0
+
+    def locked(file):
+        if file == scan:
+            raise PermissionError(13, "Permission denied", str(file))
+        return real(file)
+
+    monkeypatch.setattr(module, "sha256_of", locked)
+    code, out, err = typed("--weights", path, scan, "b.nii.gz", "--out", "o")
+    assert code == 1 and out.startswith("1 of 2") and "Permission denied" in err
+    assert [bool(row["error"]) for row in rows(tmp_path / "o")] == [False, False]
 
 
 def test_whatever_goes_wrong_with_an_image_the_others_go_on(typed, contestant, scan, tmp_path, monkeypatch):

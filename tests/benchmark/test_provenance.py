@@ -68,8 +68,9 @@ COURSE = {
 
 
 def test_a_description_tells_how_the_weights_were_come_by(contestant, tmp_path):
-    path = contestant(metadata={"training": COURSE, "key": "k", "task": "Task99_Test", "phantom": False}).path
-    told = {"task": "Task99_Test", "phantom": False, **COURSE}
+    about = {"key": "k", "task": "Task99_Test", "phantom": False, "updates": 4, "threads": 1}
+    path = contestant(metadata={"training": COURSE | {"task": "Other", "minutes": 9.0}, **about}).path
+    told = {"task": "Task99_Test", "phantom": False, "updates": 4, "threads": 1, **COURSE}
     assert provenance._training(path) == told
     notes = path.parent / "training.json"
     for other in ('{"key": "of others", "minutes": 1.0, "minutes_to_soft_dice_0.85": 0.5}', '{"key": "k"}', "[]", "{"):

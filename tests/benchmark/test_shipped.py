@@ -105,12 +105,13 @@ COURSE = {
             (
                 "| 160,000 |",
                 "| 270 |",
-                "| -0.0021 (plateau) |",
+                "| -0.0021 (fell) |",
                 "| 5,018 |",
                 "update 1851 to 1800, update 2466 to 2400",
             ),
         ),
         ({}, ("Dice of 3 val volumes", "| 400 | 0.510 | – |", "| 10,000 | 0.882 | 0.860 |")),
+        ({"late_gain": 0.0011}, ("| +0.0011 (plateau) |",)),
         ({"late_gain": 0.01, "plateau": False, "rollbacks": []}, ("| +0.0100 (no plateau) |", "| rollbacks | none |")),
         ({"late_gain": None, "plateau": None, "largest_state": None}, ("fifth | – |", "| not finite |")),
         ({"largest_state": 0.0}, ("| largest absolute state | – |",)),  # a network has none

@@ -29,7 +29,7 @@ def run(fake: ModuleType, tmp_path: Path) -> Run:
 
     def make(name: str, *, cases: tuple[int, ...] = (0, 1, 2, 3), dice: float = 0.8, **what: Any) -> Path:
         folder = tmp_path / name
-        about = {key: what[key] for key in ("split_sha256",) if key in what}
+        about = {key: what[key] for key in ("split_sha256", "models", "stamp") if key in what}
         columns = {key: value for key, value in what.items() if key not in about}
         rows = [
             fake.record(dice, case=f"c{n}", group=f"g{n // 2}", grid=grid, **columns)
@@ -62,6 +62,19 @@ def test_two_models_become_one_run(run: Run, tmp_path: Path) -> None:
     whole = {entry["folder"]: entry for entry in found["merged"]}
     assert whole["two"] == {"folder": "two", **json.loads((two / "run.json").read_text())}
     assert {entry["command"] for entry in found["commands"]} == {"one", "two"}
+
+
+@pytest.mark.parametrize("stamp", range(6))  # the order of runs is that of their hashes
+def test_what_any_run_tells_of_a_training_is_kept(run: Run, tmp_path: Path, stamp: int) -> None:
+    course = {"samples": 1}
+    told = [None, course, course | {"minutes": 2.0}]
+    runs = [
+        run(f"run{n}", cases=(n,), models=[{"model": "m", "weights": "w", "training": training}], stamp=stamp)
+        for n, training in enumerate(told)
+    ]
+    merge(runs, tmp_path / "out", command="")
+    (model,) = json.loads((tmp_path / "out/run.json").read_text())["models"]
+    assert model["training"] == course | {"minutes": 2.0}
 
 
 def test_the_same_records_in_two_runs_are_there_once(run: Run, tmp_path: Path) -> None:

@@ -6,16 +6,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from mednca_bench.results import plots, style, tables
+from mednca_bench.results import drawings, plots, report, style, tables
 from mednca_bench.results.course import read_course
+from mednca_bench.results.plot_training import learning_curves
 from mednca_bench.results.store import Store
 from tests.results.test_plots import assert_nothing_is_clipped
 
 COURSE: dict[str, Any] = {
     "task": "Task04_Hippocampus",
     "phantom": False,
+    "updates": 10_000,
+    "threads": 1,
     "samples": 160_000,
     "flops": 2.77e14,
     "late_gain": 0.0011,
@@ -27,16 +31,19 @@ COURSE: dict[str, Any] = {
 }
 
 
-def scored(folder: Path, fake: ModuleType, courses: dict[tuple[str, int], Any], *, passes: int = 1) -> Path:
+def scored(
+    folder: Path, fake: ModuleType, courses: dict[tuple[str, int], Any], *, passes: int = 1, **about: Any
+) -> Path:
     """A run of one clean case with these trainings."""
-    rows = [fake.record(0.9, model=model, train_seed=seed, split="test") for model, seed in courses]
-    many = [fake.record(0.9, model=m, train_seed=s, split="test", passes=passes) for m, s in courses]
-    Store(folder).append(rows + many if passes > 1 else rows)
+    rows = [fake.record(0.9, model=m, train_seed=seed, split="test", passes=passes) for m, seed in courses]
+    Store(folder).append(rows)
     models = [
         {"model": model, "weights": fake.sha(model, "quick", seed), "training": course}
         for (model, seed), course in courses.items()
     ]
-    (folder / "run.json").write_text(json.dumps({"task": "Task04_Hippocampus", "split": "test", "models": models}))
+    (folder / "run.json").write_text(
+        json.dumps({"task": "Task04_Hippocampus", "split": "test", "models": models} | about)
+    )
     return folder
 
 
@@ -64,6 +71,7 @@ def test_what_a_training_cost_and_came_to(tmp_path: Path, fake: ModuleType) -> N
             "Rollbacks": "1",
         }
     ]
+    assert table.notes[0].startswith("Val Dice: mean over 12 cases of the val part")
     assert table.notes[-1] == "Weights that do not tell how they were come by: unet (seed 0)."
 
 
@@ -74,14 +82,64 @@ def test_curves_are_of_val_whatever_was_scored(tmp_path: Path, fake: ModuleType)
 
 
 def test_what_is_not_known_stays_unknown(tmp_path: Path, fake: ModuleType) -> None:
-    """A network has no state, an early end no last fifth, weights of another machine no minutes."""
-    bare = COURSE | {"largest_state": 0.0, "late_gain": None, "plateau": None, "curve": [[1, None, None]]}
+    """A network has no state, a task without val no curve, weights of another machine no minutes."""
+    bare = COURSE | {"largest_state": 0.0, "late_gain": None, "plateau": None, "curve": [], "val_cases": 0}
     built = tables.build(scored(tmp_path, fake, {("unet", 0): bare}))
     (row,) = built["training"].shown.to_dict("records")
     names = ("Minutes", "Min. to 0.85", "Val Dice", "Best at update", "Last fifth", "Largest state")
-    assert {row[name] for name in names} == {"–"}
-    assert "learning_curves" in built and not (tmp_path / "plots").exists()
-    assert "learning_curves.png" not in {path.name for path in plots.write(tmp_path, tables=built)}
+    assert {row[name] for name in names} == {"–"} and built["training"].frame["updates"].tolist() == [10_000]
+    assert "learning_curves" not in built
+
+
+def test_a_curve_without_a_dice_is_no_figure(tmp_path: Path, fake: ModuleType) -> None:
+    built = tables.build(scored(tmp_path, fake, {("unet", 0): COURSE | {"curve": [[1, None, None]]}}))
+    assert "learning_curves" in built and "learning_curves.png" not in {p.name for p in plots.write(tmp_path)}
+
+
+def test_the_last_dice_is_that_of_the_last_update(tmp_path: Path, fake: ModuleType) -> None:
+    """Curves are put in order; an answer that was not finite at the end leaves no Dice."""
+    courses = {
+        ("a", 0): COURSE | {"curve": [[10_000, 0.7, 0.6], [400, 0.8, 0.7]]},
+        ("b", 0): COURSE | {"curve": [[400, 0.8, 0.7], [10_000, None, None]], "largest_state": None},
+        ("c", 0): COURSE | {"late_gain": -0.02, "rollbacks": []},
+        ("d", 0): COURSE | {"late_gain": 0.02, "plateau": False},
+    }
+    shown = tables.build(scored(tmp_path, fake, courses))["training"].shown
+    assert shown["Val Dice"].tolist() == ["0.700", "–", "0.875", "0.875"]
+    assert shown["Best at update"].tolist()[:2] == ["0.800 at 400"] * 2
+    assert shown["Largest state"].tolist() == ["894", "not finite", "894", "894"]
+    assert shown["Last fifth"].tolist()[1:] == ["+0.0011, plateau", "-0.0200, fell", "+0.0200, no plateau"]
+
+
+@pytest.mark.parametrize("phantom", [False, True])
+def test_marks_are_of_the_data_that_each_number_is_of(tmp_path: Path, fake: ModuleType, phantom: bool) -> None:
+    """Scored on real cases and trained on a phantom, or the other way round."""
+    course = COURSE | {"phantom": not phantom, "task": "Another_Task"}
+    scored(tmp_path, fake, {("med-nca", 0): course}, phantom=phantom, scored_train_cases=True)
+    tables.write(tmp_path)
+    plots.write(tmp_path)
+    marked = {
+        name: "PHANTOM DATA" in (tmp_path / f"tables/{name}.md").read_text(encoding="utf-8")
+        for name in ("accuracy", "training")
+    }
+    assert marked == {"accuracy": phantom, "training": not phantom}
+    assert "TRAINING CASES" in (tmp_path / "tables/accuracy.md").read_text(encoding="utf-8")
+    assert "TRAINING CASES" not in (tmp_path / "tables/training.md").read_text(encoding="utf-8")
+    sidecar = json.loads((tmp_path / "plots/learning_curves.json").read_text(encoding="utf-8"))
+    assert sidecar["marks"] == ([] if phantom else ["PHANTOM DATA – not real MRI"])
+    assert (sidecar["task"], sidecar["records"], sidecar["records_sha256"]) == ("Another_Task", 0, "")
+    page = report.write(tmp_path).read_text(encoding="utf-8")
+    assert ('<p class="mark" role="note"><strong>PHANTOM' in page) == phantom
+
+
+def test_a_task_of_any_name_stays_in_the_folder(tmp_path: Path, fake: ModuleType) -> None:
+    hostile = "/../../../../escaped/" + "x" * 300
+    courses = {("a", 0): COURSE, ("b", 0): COURSE | {"task": hostile}, ("c", 0): COURSE | {"task": "\ud800"}}
+    written = plots.write(scored(tmp_path / "run", fake, courses))
+    assert {path.parent for path in written} == {tmp_path / "run" / "plots"}
+    assert (
+        len([path for path in written if path.name.startswith("learning_curves-")]) == 6
+    )  # two tasks that can be told
 
 
 def test_runs_without_such_weights_have_no_such_tables(tmp_path: Path, fake: ModuleType) -> None:
@@ -96,9 +154,18 @@ def test_runs_without_such_weights_have_no_such_tables(tmp_path: Path, fake: Mod
         {},
         COURSE | {"curve": [[1, 2]]},
         COURSE | {"curve": 3},
+        COURSE | {"curve": ["123"]},
+        COURSE | {"curve": [[0, 0.1, 0.1]]},
+        COURSE | {"curve": [[1, 1.5, 0.1]]},
+        COURSE | {"curve": [[1, math.nan, 0.1]]},
+        COURSE | {"phantom": None},
+        COURSE | {"task": "\ud800"},
+        COURSE | {"minutes": "fast"},
+        COURSE | {"updates": True},
         COURSE | {"samples": "many"},
-        COURSE | {"rollbacks": 2},
+        COURSE | {"rollbacks": "ab"},
         COURSE | {"flops": None},
+        COURSE | {"flops": math.inf},
     ],
     ids=lambda value: str(value)[-40:],
 )
@@ -122,3 +189,19 @@ def test_the_figure_has_a_line_a_training_and_a_name_a_model(tmp_path: Path, fak
     assert list(ax.lines[0].get_xdata()) == [400, 800, 10_000]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["med-nca", "unet-small"]
     assert "split: val" in figure.get_suptitle()
+
+
+def test_an_ensemble_is_told_of_by_its_model_and_looks_like_it(tmp_path: Path, fake: ModuleType) -> None:
+    built = tables.build(scored(tmp_path, fake, {("med-nca", 0): COURSE}, passes=10))
+    assert built["training"].frame["model"].tolist() == ["med-nca"]
+    names = {name: name for name in ("med-nca", "med-nca ×10")}
+    found = drawings._looks(names, built)
+    assert found["med-nca"] == found["med-nca ×10"] == style.looks(["med-nca"])["med-nca"]
+
+
+@pytest.mark.parametrize("updates", [(1,), (410,), (199, 299), (40, 600)])
+def test_the_axis_of_updates_has_numbers(updates: tuple[int, ...]) -> None:
+    rows = [{"model": "med-nca", "train_seed": 0, "update": update, "val_dice": 0.5} for update in updates]
+    with style.styled():
+        (ax,) = learning_curves(pd.DataFrame(rows), looks=style.looks(["med-nca"])).axes
+    assert 1 <= len(ax.get_xticks()) <= 7
