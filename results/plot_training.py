@@ -1,7 +1,7 @@
 """Figure: learning curves, Dice on val against updates, a line per training."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .log_axis import few_ticks
 from .style import PAGE_WIDTH, Look, new_figure
@@ -9,6 +9,10 @@ from .style import PAGE_WIDTH, Look, new_figure
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+_LETTERS: Final = 92  # of a legend, in a row
+_HANDLE: Final = 7  # of one name's line and its distance, in letters
 
 
 def learning_curves(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure":
@@ -19,7 +23,7 @@ def learning_curves(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Fig
         looks: of every model.
     """
     models = sorted(table["model"].unique())
-    columns = min(4, len(models))
+    columns = max(1, min(4, len(models), _LETTERS // (max(map(len, models)) + _HANDLE)))
     figure = new_figure(PAGE_WIDTH, 3.2 + 0.2 * -(-len(models) // columns))
     ax = figure.subplots()
     lines: dict[str, Any] = {}

@@ -199,6 +199,14 @@ def test_an_ensemble_is_told_of_by_its_model_and_looks_like_it(tmp_path: Path, f
     assert found["med-nca"] == found["med-nca ×10"] == style.looks(["med-nca"])["med-nca"]
 
 
+@pytest.mark.parametrize("length", [5, 12, 18, 24, style.NAME_LENGTH])
+def test_names_of_any_length_fit_below(length: int) -> None:
+    names = [f"{n}{'n' * (length - 1)}" for n in range(9)]
+    rows = [{"model": name, "train_seed": 0, "update": update, "val_dice": 0.5} for name in names for update in (9, 99)]
+    with style.styled():
+        assert_nothing_is_clipped(learning_curves(pd.DataFrame(rows), looks=style.looks(names)))
+
+
 @pytest.mark.parametrize("updates", [(1,), (410,), (199, 299), (40, 600)])
 def test_the_axis_of_updates_has_numbers(updates: tuple[int, ...]) -> None:
     rows = [{"model": "med-nca", "train_seed": 0, "update": update, "val_dice": 0.5} for update in updates]
