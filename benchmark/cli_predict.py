@@ -59,7 +59,7 @@ def predict(
     """Segment images (NIfTI, or PNG slices) and write labels on their grid.
 
     Writes DIR/NAME.nii.gz (or .png), an overlay, and predictions.csv. An image that cannot be segmented is named; the
-    others go on, and the exit code is 1.
+    others go on, and the exit code is 1. The same call goes on after a stop.
     """  # fmt: skip
     import torch
 

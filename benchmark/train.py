@@ -101,6 +101,7 @@ def train(
     Raises:
         DivergedError: the run diverged, and its recipe has no rollback (left); or its state came above the limit.
         PausedError: the run's minutes are over.
+        BenchError: its checkpoint was begun with another number of threads.
     """
     optimiser = optimiser_for(model, run.recipe)
     average: Tensors = {name: each.clone() for name, each in own_tensors(model).items()} if run.recipe.average else {}

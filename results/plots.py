@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .atomic import write_text
 from .drawings import drawings
-from .run_info import RunInfo, read_run_info
+from .run_info import read_run_info
 from .sidecar import Sidecars
 from .style import save, styled, title
 from .table import Table, heading
@@ -34,7 +34,7 @@ def write(run_folder: str | Path, *, tables: Mapping[str, Table] | None = None) 
     written: list[Path] = []
     with styled():
         for drawing in drawings(folder, built, info):
-            marks = (RunInfo() if drawing.of_training else info).marks(phantom=drawing.scope.phantom)
+            marks = info.marks(phantom=drawing.scope.phantom, of_training=drawing.of_training)
             scope = heading(drawing.scope.task, drawing.scope.split, phantom=False)
             title(drawing.figure, drawing.what, scope, marks)
             written += save(drawing.figure, folder / "plots", drawing.name, marks=marks)

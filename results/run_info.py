@@ -39,9 +39,15 @@ class RunInfo:
     courses: dict[str, Course] = field(default_factory=dict)
     severities: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def marks(self, *, phantom: bool) -> tuple[str, ...]:
-        """The warnings every table and plot carries, loudest first."""
-        return ((PHANTOM,) if phantom else ()) + ((TRAINING_CASES,) if self.scored_train_cases else ())
+    def marks(self, *, phantom: bool, of_training: bool = False) -> tuple[str, ...]:
+        """The warnings every table and plot carries, loudest first.
+
+        Args:
+            phantom: its numbers are of generated data.
+            of_training: it tells of how weights were come by, and nothing of what was scored.
+        """
+        seen = self.scored_train_cases and not of_training
+        return ((PHANTOM,) if phantom else ()) + ((TRAINING_CASES,) if seen else ())
 
 
 def require_run(folder: Path) -> None:

@@ -149,16 +149,12 @@ def write(run_folder: str | Path, *, tables: Mapping[str, Table] | None = None) 
     forms = {"md": Table.markdown, "tex": latex, "html": html}
     written = []
     for name, table in (build(folder) if tables is None else tables).items():
-        marks = marks_of(table, info)
+        marks = info.marks(phantom=_is_phantom(table, info), of_training=table.of_training)
         written.append(write_text(folder / "tables" / f"{name}.csv", table.csv()))
         for ending, form in forms.items() if len(table.shown.columns) else ():  # curves are numbers only
             written.append(write_text(folder / "tables" / f"{name}.{ending}", form(table, marks=marks, source=source)))
     return written
 
 
-def marks_of(table: Table, info: RunInfo) -> tuple[str, ...]:
-    """The warnings of a table: of the data its own numbers are of."""
-    generated = bool(table.frame["phantom"].any())
-    if table.of_training:
-        return RunInfo().marks(phantom=generated)
-    return info.marks(phantom=generated or info.phantom is True)
+def _is_phantom(table: Table, info: RunInfo) -> bool:
+    return bool(table.frame["phantom"].any()) or (info.phantom is True and not table.of_training)
