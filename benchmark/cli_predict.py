@@ -64,7 +64,8 @@ def predict(
     import torch
 
     from .plugins import load_plugins
-    from .predict_files import Wanted, load_predictor, predict_files
+    from .predict_files import Wanted, predict_files
+    from .predictor import load_predictor
 
     load_plugins(plugins)
     path = _weights_file(weights, steps=steps, size=size)

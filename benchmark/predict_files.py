@@ -22,44 +22,20 @@ from numpy.typing import NDArray
 from ..results.atomic import write_bytes
 from ..results.uncertainty import pooled_logits, uncertainty
 from .errors import BenchError, UsageProblem
-from .evaluate import segment
 from .identity import key
 from .orientation import stored_axes, turned
 from .own_data import file_id
 from .png import is_png, png_bytes
-from .predict import Scan, label_map, nifti_like, read_scan
+from .predict import Scan, label_map, nifti_like
 from .predict_table import Answers, Rows, sha256_of
-from .preprocess import Preprocess, model_input
+from .predictor import Predictor
 from .progress import progress, say
 from .resample import resize_map, warp
-from .trained import contestant
 
 if TYPE_CHECKING:
     from ..models.base import Segmenter
 
-
 ANSWER_VERSION = 1  # raise it when the way from an image to its label changes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Predictor:
-    """A trained model and what it takes and gives.
-
-    Attributes:
-        model: in evaluation mode.
-        prepare: the preprocessing it was trained with.
-        names: label value of each output, in order, to its name.
-        channel: of an image with several, the one it was trained on.
-        weights: SHA-256 of its tensors.
-        axes: of the images it was trained on, see `orientation`; empty where not known.
-    """
-
-    model: Segmenter
-    prepare: Preprocess
-    names: dict[int, str]
-    channel: int | None
-    weights: str
-    axes: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,32 +49,6 @@ class Wanted:
     probabilities: bool = False
     overlays: bool = True
     overwrite: bool = False
-
-
-def load_predictor(path: Path) -> Predictor:
-    """A weights file as a predictor. Raises BenchError as `trained.contestant` does."""
-    from ..models import weights
-
-    found = contestant(path)
-    model, metadata = weights.load(path)
-    label_map = metadata.get("label_map", {})
-    if not isinstance(label_map, dict):
-        raise BenchError(f"{path}: its label map is no table; use weights written by `mednca-bench train`")
-    written = {int(value): str(name) for value, name in label_map.items()}
-    if found.preprocess.labels == "merged":
-        names = {1: "foreground"}
-    elif len(written) == model.out_channels:
-        names = dict(sorted(written.items()))
-    else:
-        names = {value: f"label {value}" for value in range(1, model.out_channels + 1)}
-    return Predictor(
-        model=model.eval(),
-        prepare=found.preprocess,
-        names=names,
-        channel=metadata.get("channel"),
-        weights=found.weights,
-        axes=found.axes,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,10 +170,10 @@ def _one(predictor: Predictor, path: Path, wanted: Wanted, *, answer: str, own: 
     """The rows of an image and the files to be written, the label first."""
     model, outputs = predictor.model, _outputs(path, wanted)
     _check_one(model, path, outputs, wanted, own=own)
-    scan = _scan(predictor, path, wanted)
+    scan = predictor.read(path, channel=wanted.channel)
     stored = stored_axes(path)
     turn = turned(scan, stored=stored, axes=predictor.axes)
-    passes = _passes(model, model_input(turn.scan.image, predictor.prepare), turn.scan, wanted)
+    passes = predictor.passes(turn.scan, count=wanted.passes, fire_seed=wanted.fire_seed)
     logits = pooled_logits(passes).astype(np.float32)
     native = (turn.scan.image.shape[1], turn.scan.image.shape[2])
     label = turn.back(label_map(logits, tuple(predictor.names), native=native))
@@ -275,21 +225,6 @@ def _check_one(model: Segmenter, path: Path, outputs: _Outputs, wanted: Wanted, 
     if is_png(path) and wanted.probabilities and model.out_channels > 1:
         problem = f"a PNG holds the probability of one output, the model has {model.out_channels}"
         raise BenchError(f"{path}: {problem}; use NIfTI, or leave --probabilities away")
-
-
-def _scan(predictor: Predictor, path: Path, wanted: Wanted) -> Scan:
-    scan = read_scan(path, channel=wanted.channel)
-    count, takes = scan.image.shape[0], predictor.model.in_channels
-    if count > takes == 1 and wanted.channel is None and predictor.channel is not None:
-        return read_scan(path, channel=predictor.channel)
-    if count != takes:
-        raise BenchError(f"{path}: has {count} channels, the model takes {takes}; name one with --channel")
-    return scan
-
-
-def _passes(model: Segmenter, slices: NDArray[np.float32], scan: Scan, wanted: Wanted) -> NDArray[np.float32]:
-    seeds = range(wanted.fire_seed, wanted.fire_seed + (wanted.passes if model.stochastic else 1))
-    return np.stack([segment(model, slices, case=scan, fire_seed=seed) for seed in seeds])
 
 
 def _probabilities(logits: NDArray[np.float32], native: tuple[int, int]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from mednca_bench.benchmark.cli import main
 from mednca_bench.benchmark.nifti import read_volume
 from mednca_bench.benchmark.overlay import shown_slices
 from mednca_bench.benchmark.png import png_bytes
-from mednca_bench.benchmark.predict_files import load_predictor
+from mednca_bench.benchmark.predictor import load_predictor
 from mednca_bench.benchmark.shipped import weights_file
 from mednca_bench.models import weights
 from mednca_bench.models.nca_rule import Rule, RuleShape
@@ -218,7 +218,7 @@ def test_shipped_weights_know_the_axes_of_their_task():
 
 def test_the_table_is_written_after_each_image(typed, contestant, scan, tmp_path, monkeypatch):
     """Stopped in the second image, the first one's label has its row."""
-    from mednca_bench.benchmark import predict_files as module
+    from mednca_bench.benchmark import predictor as module
 
     (tmp_path / "b.nii.gz").write_bytes(scan.read_bytes())
     real = module.read_scan
@@ -235,7 +235,7 @@ def test_the_table_is_written_after_each_image(typed, contestant, scan, tmp_path
 
 
 def test_an_answer_that_is_there_is_kept(typed, contestant, scan, tmp_path, monkeypatch):
-    from mednca_bench.benchmark import predict_files as module
+    from mednca_bench.benchmark import predictor as module
 
     (tmp_path / "b.nii.gz").write_bytes(scan.read_bytes())
     path, seen, real = contestant("med-nca-16").path, [], module.read_scan
@@ -320,7 +320,7 @@ def test_an_image_that_cannot_be_read_any_more_does_not_stop_the_others(typed, c
 
 
 def test_whatever_goes_wrong_with_an_image_the_others_go_on(typed, contestant, scan, tmp_path, monkeypatch):
-    from mednca_bench.benchmark import predict_files as module
+    from mednca_bench.benchmark import predictor as module
 
     (tmp_path / "b.nii.gz").write_bytes(scan.read_bytes())
     real = module.read_scan
@@ -394,7 +394,7 @@ def test_a_png_holds_one_probability_and_that_is_said_before_the_work(typed, con
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_the_work(typed, contestant, scan, tmp_path, monkeypatch):
-    from mednca_bench.benchmark import predict_files as module
+    from mednca_bench.benchmark import predictor as module
 
     monkeypatch.setattr(module, "segment", None)
     code, _, err = typed("--weights", contestant("threshold").path, scan, "--out", "/proc/none")
