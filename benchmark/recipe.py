@@ -91,7 +91,7 @@ def _stable_64_slow(model: str) -> Recipe:
 
 def _stable_aug(model: str) -> Recipe:
     if model in _NCAS:
-        return replace(_stable_muon(model), name="stable-aug", version=3, augment=_AUGMENT, updates=10000)
+        return replace(_stable_muon(model), name="stable-aug", version=3, augment=_AUGMENT, updates=14000)
     return replace(_stable(model), name="stable-aug", augment=_AUGMENT)
 
 
