@@ -17,7 +17,7 @@ from .recipe_type import Recipe
 __all__ = ["RECIPES", "SUMMARIES", "Recipe", "publishes", "recipe_for"]
 
 _NCAS = ("med-nca", "med-nca-16")
-# How Muon trains an NCA; what each of these is for, and what happens without: docs/training.md.
+# What the recipes by Muon share; what each of these is for, and what happens without: docs/training.md.
 _MUON: dict[str, Any] = {
     "optimiser": "muon",
     "betas": (0.95, 0.99),
