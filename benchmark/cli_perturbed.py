@@ -102,11 +102,11 @@ def calibrate(draws: int, limit: int | None, out: Path, **given: Any) -> int:
     from .calibrate_report import write
     from .cli_checks import place_to_write
     from .condition import conditions
+    from .planned import announce
     from .progress import say
     from .provenance import command_line
     from .recipe import recipe_for
     from .request import find_task
-    from .run import announce
 
     place_to_write(out)
     request = _request(given)
@@ -144,10 +144,10 @@ def corrupt(labels: str, draws: int, limit: int | None, out: Path, **given: Any)
     from .condition import conditions
     from .corrupt import FRESH, Source, write
     from .errors import UsageProblem
+    from .planned import announce
     from .provenance import command_line
     from .recipe import recipe_for
     from .request import find_task
-    from .run import announce
 
     request = _request(given, labels=labels)
     if out.exists() and (strange := sorted(path.name for path in out.iterdir() if path.name not in FRESH)):
@@ -170,9 +170,9 @@ def gallery(case_id: str | None, out: Path, **given: Any) -> None:
     from .condition import conditions
     from .errors import unknown_name
     from .gallery import draw
+    from .planned import announce
     from .recipe import recipe_for
     from .request import find_task
-    from .run import announce
 
     request = _request(given)
     task = find_task(request.task, request.data)

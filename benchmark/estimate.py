@@ -18,8 +18,8 @@ from ..models.base import FireKey, Segmenter, TrainKey
 from ..results.store import Store
 from .condition import conditions
 from .plan import Contestant, PlannedCase, Unit
+from .planned import plan_units, planned_cases, run_folder
 from .request import Request, passes_of, task_of, trainings
-from .run import plan_units, planned_cases, run_folder
 from .slices import SliceSet
 from .task import Task
 from .trained import Training, contestant, existing

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..results.record import UNIT_SCHEMA
 from ..results.store import Store, write_units
 from .cache import CaseCache
 from .condition import Condition, conditions
@@ -21,10 +20,9 @@ from .example_cases import case_arrays
 from .examples import write_examples
 from .execute import Intake, execute, executor, make_jobs
 from .locations import cache_root
-from .orientation import axes_found
-from .plan import Contestant, Context, PlannedCase, Unit, units
-from .preprocess import label_names
-from .progress import progress, say
+from .plan import Contestant, PlannedCase, Unit
+from .planned import announce, check_unseen, plan_units, planned_cases, run_folder, tell_axes, unit_rows
+from .progress import say
 from .provenance import check_same_data, claim, describe, write_run
 from .request import Request, channel_of, passes_of, task_of, trainings
 from .task import Task
@@ -43,51 +41,6 @@ class Outcome:
     failed: int
     found: int
     seconds: float
-
-
-def run_folder(request: Request, task: Task) -> Path:
-    """Where the run's files go: `--out`, or a folder named after suite, task and part."""
-    return request.out or Path("runs") / f"{request.suite.name}-{task.name}-{request.part}"
-
-
-def planned_cases(request: Request, task: Task) -> list[PlannedCase]:
-    """The part's cases that are on disk, read once so that their data can be hashed."""
-    wanted = set(task.split.cases(request.part))
-    files = [case for case in task.cases if case.id in wanted][: request.limit]
-    if not files:
-        raise BenchError(
-            f"{task.root}: no case of the {request.part} part is on disk ({task.split.used(task.ids)[request.part]}); "
-            "fetch the data or choose another --split"
-        )
-    cache = CaseCache(cache_root() / "volumes")
-    planned = []
-    with progress("reading cases", total=len(files)) as meter:
-        for case in files:
-            read = cache.get(case, task=task, channel=channel_of(request, task))
-            planned.append(PlannedCase(files=case, group=read.group, sha256=read.sha256))
-            meter.advance()
-    return planned
-
-
-def check_unseen(contestants: Sequence[Contestant], cases: Sequence[PlannedCase], *, allow: bool) -> bool:
-    """Whether a model is scored on cases it was trained on; refused unless allowed."""
-    seen = [(c.model, case.files.id) for c in contestants for case in cases if case.sha256 in c.train_cases]
-    if seen and not allow:
-        more = f" and {len(seen) - 1} more" if len(seen) > 1 else ""
-        raise UsageProblem(
-            f"model {seen[0][0]} was trained on {seen[0][1]}{more} of the cases to score; "
-            "choose another --split, or --allow-train-cases to score them all the same"
-        )
-    return bool(seen)
-
-
-def tell_axes(contestants: Sequence[Contestant], cases: Sequence[PlannedCase]) -> None:
-    """Say where images lie another way than those a model was trained on; they are scored as they lie."""
-    found = axes_found(case.files.image for case in cases)
-    for each in contestants:
-        if each.axes and (others := found - {each.axes}):
-            lie = f"was trained on {each.axes} images, and is scored on {', '.join(sorted(others))} as they lie"
-            say(f"{each.path}: {lie}; store the images as {each.axes}")
 
 
 def run(request: Request) -> Outcome:
@@ -119,12 +72,6 @@ def run(request: Request) -> Outcome:
     watermark = check_unseen(contestants, cases, allow=request.allow_train_cases)
     tell_axes(contestants, cases)
     plan = plan_units(request, task, cases, contestants, chosen)
-    seeds = {
-        "train": list(request.seeds),
-        "draws": request.draws,
-        "fire": request.fire_seeds,
-        "passes": passes_of(request),
-    }
     description = describe(
         suite=request.suite,
         task=task,
@@ -132,7 +79,7 @@ def run(request: Request) -> Outcome:
         cases=cases,
         contestants=contestants,
         chosen=chosen,
-        seeds=seeds,
+        seeds=_seeds(request),
     )
     description["scored_train_cases"] = watermark
     write_run(folder, description)
@@ -152,6 +99,15 @@ def run(request: Request) -> Outcome:
         outcome={"computed": outcome.computed, "failed": outcome.failed, "seconds": round(outcome.seconds, 1)},
     )
     return outcome
+
+
+def _seeds(request: Request) -> dict[str, object]:
+    return {
+        "train": list(request.seeds),
+        "draws": request.draws,
+        "fire": request.fire_seeds,
+        "passes": passes_of(request),
+    }
 
 
 def _reader(request: Request, task: Task, cases: Sequence[PlannedCase]) -> Callable[[str], Case]:
@@ -194,45 +150,6 @@ def _jobs(request: Request, task: Task, todo: Sequence[Unit]) -> list[Job]:
     return make_jobs(
         todo, task=task, part=request.part, channel=channel_of(request, task), cache=cache_root() / "volumes"
     )
-
-
-def plan_units(
-    request: Request,
-    task: Task,
-    cases: Sequence[PlannedCase],
-    contestants: Sequence[Contestant],
-    chosen: Sequence[Condition],
-) -> tuple[Unit, ...]:
-    """All units of the request."""
-    context = Context(task=task.name, split=task.split.sha256, part=request.part, channel=channel_of(request, task))
-    return units(context, cases, contestants, chosen, fire_seeds=request.fire_seeds, passes=passes_of(request))
-
-
-def unit_rows(plan: Sequence[Unit], *, task: Task, part: str) -> list[dict[str, object]]:
-    """The intended units as rows of units.parquet, one per label."""
-    rows = [
-        {**unit.row(task, part=part), "label": label, "parameters": "{}"}
-        for unit in plan
-        for label in label_names(task.labels, unit.contestant.preprocess)
-    ]
-    return [{name: row[name] for name in UNIT_SCHEMA.names} for row in rows]
-
-
-def announce(task: Task, part: str) -> None:
-    """Say what data is used, and loudly if it is not real."""
-    if task.phantom:
-        built_in = task.root.is_relative_to(cache_root())
-        why = "no real data was found, so a generated phantom is used" if built_in else "this task is generated"
-        say(f"PHANTOM DATA: {why}; its scores say nothing about MRI.")
-    used = task.split.used(task.ids)
-    say(f"{task.name} in {task.root}: {', '.join(f'{name} {count}' for name, count in used.items())}; scoring {part}")
-    if part == "test" and not task.phantom:
-        say("test is the part to score once, when nothing will be changed any more; decide on --split val")
-    unassigned = task.split.unassigned(task.ids)
-    if unassigned:
-        say(
-            f"{len(unassigned)} cases on disk are in no part of the split and are not used: {', '.join(unassigned[:5])}"
-        )
 
 
 def _score(request: Request, task: Task, folder: Path, plan: Sequence[Unit], *, early: int) -> Outcome:

@@ -11,9 +11,9 @@ from mednca_bench.benchmark.errors import DataProblem
 from mednca_bench.benchmark.nifti import read_volume
 from mednca_bench.benchmark.orientation import axes_found, stored_axes, turned
 from mednca_bench.benchmark.plan import PlannedCase
+from mednca_bench.benchmark.planned import tell_axes
 from mednca_bench.benchmark.predict import read_scan
 from mednca_bench.benchmark.recipe import recipe_for
-from mednca_bench.benchmark.run import tell_axes
 from mednca_bench.benchmark.task import CaseFiles, open_task
 from mednca_bench.benchmark.trained import Training, trained
 

@@ -12,6 +12,7 @@ from mednca_bench.benchmark import run as run_module
 from mednca_bench.benchmark import timing_suite
 from mednca_bench.benchmark.errors import BenchError, UsageProblem
 from mednca_bench.benchmark.phantom import make as make_phantom
+from mednca_bench.benchmark.planned import announce, planned_cases
 from mednca_bench.benchmark.request import Request, find_task
 from mednca_bench.benchmark.run import run, run_folder
 from mednca_bench.benchmark.suite import find_suite
@@ -158,7 +159,7 @@ def test_training_cases_are_recognised_by_their_data_in_weights_from_anywhere(re
     """Renamed into another part of the split, they are still those it was trained on."""
     request = request_of()
     task = find_task(None, request.data)
-    seen = run_module.planned_cases(request, task)[1]
+    seen = planned_cases(request, task)[1]
     path = contestant(train_cases=[seen.sha256]).path
     with pytest.raises(
         UsageProblem, match=rf"model threshold was trained on {seen.files.id} of the cases .*--allow-train-cases"
@@ -227,7 +228,7 @@ def test_cases_of_no_part_are_announced(request_of, capsys):
 def test_a_phantom_is_announced_with_the_reason(request_of, tmp_path, capsys):
     for place, reason in (("cache", "no real data was found"), ("data", "this task is generated")):
         root = make_phantom(tmp_path / place, kind="prostate", seed=0, subjects=3, shape=(16, 16, 2))
-        run_module.announce(find_task(None, str(root)), "test")
+        announce(find_task(None, str(root)), "test")
         assert capsys.readouterr().err.splitlines()[-2].startswith(f"PHANTOM DATA: {reason}")
 
 
