@@ -14,6 +14,7 @@ from .evaluate import segment
 from .predict import Scan, read_scan
 from .preprocess import Preprocess, model_input
 from .trained import contestant
+from .volume import Case
 
 if TYPE_CHECKING:
     from ..models.base import Segmenter
@@ -53,8 +54,8 @@ class Predictor:
             raise BenchError(f"{path}: has {count} channels, the model takes {takes}; name one with --channel")
         return scan
 
-    def passes(self, scan: Scan, *, count: int, fire_seed: int) -> NDArray[np.float32]:
-        """Logits of that many passes with consecutive fire seeds, one of a model without: (passes, K, H, W, Z)."""
+    def passes(self, scan: Scan | Case, *, count: int, fire_seed: int) -> NDArray[np.float32]:
+        """Logits (passes, K, H, W, Z) of that many passes with consecutive fire seeds; of a model without, one."""
         slices = model_input(scan.image, self.prepare)
         seeds = range(fire_seed, fire_seed + (count if self.model.stochastic else 1))
         return np.stack([segment(self.model, slices, case=scan, fire_seed=seed) for seed in seeds])
