@@ -1,6 +1,7 @@
 """The rows of the table `reproduction`: published figures, the run's own numbers, shipped records, differences."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -56,9 +57,9 @@ def lines(
             head = {"model": name, "source": OURS, "recipe": mine.at[name, "recipe"]}
             yield from _scored(scope, head, means.loc[name], papers.get(model))
         if names and not scope.phantom:
-            yield from _of_shipped(scope, model, shipped)
-    if set(PAIR) <= papers.keys() & set(mine["model"]):
-        yield from _differences(scope, mine, scored_cases(rows), papers)
+            yield from _of_shipped(scope, model, shipped, papers.get(model))
+    if set(PAIR) <= papers.keys():
+        yield from _differences(scope, mine, scored_cases(rows), papers, shipped)
 
 
 def comparable(rows: "pd.DataFrame", figures: Sequence[Published]) -> "pd.DataFrame":
@@ -102,34 +103,84 @@ def _against(scope: Scope, values: dict[str, Any], paper: float) -> dict[str, An
     return minus | {"paper": paper, "threshold": paper - MARGIN, "verdict": said}
 
 
-def _of_shipped(scope: Scope, model: str, shipped: Sequence[ReferenceRecords]) -> Iterator[dict[str, Any]]:
+def _of_shipped(
+    scope: Scope, model: str, shipped: Sequence[ReferenceRecords], paper: Published | None
+) -> Iterator[dict[str, Any]]:
     """What the records of shipped weights of the same model say of the same part of the split."""
+    for source, rows in _records_of(scope, model, shipped):
+        table = accuracy(rows)
+        if table is not None:
+            head = {"model": model, "source": source, "recipe": str(rows["recipe"].iloc[0])}
+            yield from _scored(scope, head, table.frame.iloc[0], paper)
+
+
+def _records_of(scope: Scope, model: str, shipped: Sequence[ReferenceRecords]) -> Iterator[tuple[str, "pd.DataFrame"]]:
+    """Ledgers of the shipped records of a model on this part of the split, with what they are called as a source."""
     for reference in shipped:
         frame = reference.frame
         mine = frame[(frame["task"] == scope.task) & (frame["split"] == scope.split) & (frame["passes"] == 1)]
         mine = mine[(mine["model"] == model) & (mine["label"] == FOREGROUND)]
-        table = None if mine.empty else accuracy(ledger(mine))
-        if table is not None:
-            head = {"model": model, "source": f"shipped {reference.name}", "recipe": str(frame["recipe"].iloc[0])}
-            yield from _scored(scope, head, table.frame.iloc[0], None)
+        if not mine.empty:
+            yield f"shipped {reference.name}", ledger(mine)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side of a difference: its name in the cases, how the table shows it, whose it is, how it was trained."""
+
+    name: str
+    model: str
+    source: str
+    recipe: str
 
 
 def _differences(
-    scope: Scope, mine: "pd.DataFrame", cases: "pd.DataFrame", papers: dict[str, Published]
+    scope: Scope,
+    mine: "pd.DataFrame",
+    cases: "pd.DataFrame",
+    papers: dict[str, Published],
+    shipped: Sequence[ReferenceRecords],
 ) -> Iterator[dict[str, Any]]:
+    sides, cases = _sides(scope, mine, cases, shipped)
+    pairs = [(one, other) for one in sides[PAIR[0]] for other in sides[PAIR[1]]]
+    if not pairs:
+        return
     first, second = (papers[model] for model in PAIR)
     paper = first.mean - second.mean
     remark = "the difference of its two means, without an interval"
     yield _published(first) | {"model": " - ".join(PAIR), "mean": paper, "sd": np.nan, "remark": remark}
-    scored = mine[mine.index.isin(cases["name"])]
-    one, other = (list(scored.index[scored["model"] == model]) for model in PAIR)
-    for model, against in ((model, against) for model in one for against in other):
-        recipes = dict.fromkeys(str(mine.at[name, "recipe"]) for name in (model, against))
-        head = _scored_on(scope) | {"model": f"{model} - {against}", "source": OURS, "recipe": " - ".join(recipes)}
+    for one, other in pairs:
+        head = _scored_on(scope) | {
+            "model": f"{one.model} - {other.model}",
+            "source": " - ".join(dict.fromkeys((one.source, other.source))),
+            "recipe": " - ".join(dict.fromkeys((one.recipe, other.recipe))),
+        }
         for metric in (SOFT, HARD):
-            found = paired_difference(cases, model, against, metric=metric)
+            found = paired_difference(cases, one.name, other.name, metric=metric)
             values = {part: found[f"difference_{part}"] for part in ("mean", "sd", "low", "high")}
             counts = {"cases": int(found["cases"]), "subjects": int(found["subjects"])}
             yield (
                 head | counts | {"metric": metric} | values | (_against(scope, values, paper) if metric == SOFT else {})
             )
+
+
+def _sides(
+    scope: Scope, mine: "pd.DataFrame", cases: "pd.DataFrame", shipped: Sequence[ReferenceRecords]
+) -> tuple[dict[str, list[_Side]], "pd.DataFrame"]:
+    """The models of the pair, and the cases of all of them: of one that the run has not, shipped records stand in."""
+    import pandas as pd
+
+    scored = mine[mine.index.isin(cases["name"])]
+    sides = {
+        model: [
+            _Side(name, name, OURS, str(scored.at[name, "recipe"])) for name in scored.index[scored["model"] == model]
+        ]
+        for model in PAIR
+    }
+    absent = [model for model in PAIR if model not in set(mine["model"])]
+    if scope.phantom or len(absent) != 1:
+        return sides, cases
+    for source, rows in _records_of(scope, absent[0], shipped):
+        sides[absent[0]].append(_Side(source, absent[0], source, str(rows["recipe"].iloc[0])))
+        cases = pd.concat([cases, scored_cases(rows).assign(name=source)], ignore_index=True)
+    return sides, cases

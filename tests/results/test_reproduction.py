@@ -174,8 +174,48 @@ def test_shipped_records_stand_beside_and_the_same_weights_are_compared(fake: Mo
         0.87
     )
     assert any("12 answers of the shipped weights mine" in note and "is 0.01" in note for note in table.notes)
+    assert beside["verdict"].tolist() == ["undecided", ""]
     elsewhere = reproduction(run(fake, {"med-nca": 0.87}, split="test"), shipped=(shipped,))
     assert not elsewhere.frame["source"].str.startswith("shipped").any()
+
+
+def shipped_records(fake: ModuleType, means: dict[str, float], name: str, **values: Any) -> ReferenceRecords:
+    return ReferenceRecords(name, "accuracy-v1", run(fake, means, **values).drop(columns=["name", "scored", "failed"]))
+
+
+@pytest.mark.parametrize(
+    ("scored", "absent", "source", "difference"),
+    [
+        ({"med-nca": 0.89}, {"unet": 0.85}, "this run - shipped other", 0.04),
+        ({"unet": 0.85}, {"med-nca": 0.80}, "shipped other - this run", -0.05),
+    ],
+)
+def test_shipped_records_stand_in_for_the_model_of_the_pair_that_the_run_has_not(
+    fake: ModuleType, scored: dict[str, float], absent: dict[str, float], source: str, difference: float
+) -> None:
+    others = (
+        shipped_records(fake, absent, "other", split="test", recipe="longer"),
+        shipped_records(fake, absent, "elsewhere", split="val"),
+    )
+    frame = reproduction(run(fake, scored, split="test"), shipped=others).frame
+    rows = frame[(frame["model"] == "med-nca - unet") & (frame["source"] != "paper")]
+    assert rows["source"].tolist() == [source, source] and rows["cases"].tolist() == [CASES, CASES]
+    assert rows["mean"].tolist() == pytest.approx([difference, difference])
+    assert rows["verdict"].tolist() == ["reproduced" if difference > 0 else "not reproduced", ""]
+    assert sorted(rows["recipe"].iloc[0].split(" - ")) == ["longer", "quick"]
+
+
+def test_where_the_run_has_both_no_shipped_records_are_paired(fake: ModuleType) -> None:
+    other = shipped_records(fake, {"unet": 0.7}, "other", split="test")
+    frame = reproduction(run(fake, {"med-nca": 0.89, "unet": 0.85}, split="test"), shipped=(other,)).frame
+    assert set(frame.loc[frame["model"] == "med-nca - unet", "source"]) == {"paper", "this run"}
+
+
+def test_shipped_records_are_paired_with_the_cases_that_the_run_scored(fake: ModuleType) -> None:
+    rows = run(fake, {"med-nca": 0.89}, split="test")
+    other = shipped_records(fake, {"unet": 0.85}, "other", split="test")
+    frame = reproduction(rows[rows["case"].astype(str) < "case 05"], shipped=(other,)).frame
+    assert frame.loc[frame["source"] == "this run - shipped other", "cases"].tolist() == [5, 5]
 
 
 def test_a_run_folder_gives_the_same_table_alone_and_among_all(run_folder: Path, tmp_path: Path) -> None:
