@@ -32,7 +32,7 @@ def bookkeeping(position: Position, recipe: Recipe, model: Segmenter) -> dict[st
         "minutes": position.seconds / 60.0,
         "minutes_to_soft_dice_0.85": None if position.seconds_to_dice is None else position.seconds_to_dice / 60.0,
         "late_gain": gain,
-        "plateau": None if gain is None else gain < PLATEAU_GAIN,
+        "plateau": None if gain is None else gain < PLATEAU_GAIN and _learnt(position),
         "largest_state": position.largest_state if math.isfinite(position.largest_state) else None,
     }
 
@@ -65,6 +65,11 @@ def late_gain(position: Position) -> float | None:
     before = [score for update, score in scores if update <= border]
     late = [score for update, score in scores if update > border]
     return max(late) - max(before) if before and late else None
+
+
+def _learnt(position: Position) -> bool:
+    """Whether val Dice was ever above 0: a training that gains nothing from the start has not reached its plateau."""
+    return any(line.val_dice for line in position.log)
 
 
 def summary_line(sheet: dict[str, Any], *, rollbacks: int) -> str:

@@ -97,12 +97,11 @@ def _stable_aug(model: str) -> Recipe:
 
 def _paper(name: str, model: str, *, size: tuple[int, int], batch: int, **changes: Any) -> Recipe:
     nca = model in _NCAS
-    settings: dict[str, Any] = {"options": {"steps": 64} if nca else {}, "epochs": 1000} | changes
+    settings: dict[str, Any] = {"options": {"steps": 64} if nca else {}, "epochs": 1000, "intensity": "slice"} | changes
     return Recipe(
         name=name,
         model=model,
         size=size,
-        intensity="slice",
         batch=batch,
         learning_rate=1.6e-3 if nca else 1e-4,
         betas=(0.5, 0.5) if nca else (0.9, 0.99),
@@ -122,11 +121,12 @@ def _paper_hippocampus(model: str) -> Recipe:
 
 
 def _official_example(model: str) -> Recipe:
-    return _paper("official-example-c16", model, size=(64, 64), batch=48)
+    return _paper("official-example-c16", model, size=(64, 64), batch=48, intensity="official", version=2)
 
 
 def _official_tutorial(model: str) -> Recipe:
-    return _paper("official-tutorial", model, size=(64, 64), batch=40, options={"steps": 16}, epochs=1500)
+    settings: dict[str, Any] = {"options": {"steps": 16}, "epochs": 1500, "intensity": "official", "version": 2}
+    return _paper("official-tutorial", model, size=(64, 64), batch=40, **settings)
 
 
 RECIPES: dict[str, Callable[[str], Recipe]] = {

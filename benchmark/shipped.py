@@ -50,7 +50,7 @@ class Reference:
 
     @property
     def command(self) -> str:
-        """What trains such weights; the same bytes on the same data, machine, version and thread count."""
+        """What trains such weights; the same tensors on the same data, machine, version and thread count."""
         alias = self.task.partition("_")[2].lower()
         return f"mednca-bench train --model {self.model} --recipe {self.recipe} --task {alias} --seed {self.seed}"
 
@@ -110,8 +110,8 @@ def weights_file(word: str, *, root: Path = PACKAGE) -> Path:
     entry = known[word]
     if not entry.shipped:
         raise UsageProblem(
-            f"--weights {word}: {entry.bytes / 1e6:.0f} MB, not shipped; `{entry.command}` trains them "
-            f"(SHA-256 {entry.sha256[:12]}…), then name the file"
+            f"--weights {word}: {entry.bytes / 1e6:.0f} MB, not shipped; `{entry.command}` trains them (on the same "
+            f"machine and thread count the same tensors, SHA-256 {entry.weights[:12]}…), then name the file"
         )
     return _checked(entry, root / WEIGHTS / f"{word}.safetensors")
 

@@ -7,7 +7,7 @@ import difflib
 import importlib
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -62,10 +62,13 @@ def entry(name: str) -> ModelEntry:
         ValueError: if there is none of this name; the message offers the nearest and lists the allowed ones.
     """
     if name not in _TABLE:
-        near = difflib.get_close_matches(name, _TABLE, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        raise ValueError(f"unknown model {name!r}{hint} allowed: {', '.join(_TABLE)}")
+        raise ValueError(f"unknown model {name!r};{_nearest(name, _TABLE)} allowed: {', '.join(_TABLE)}")
     return _TABLE[name]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" did you mean {near[0]!r}?" if near else ""
 
 
 def register(line: ModelEntry) -> None:
@@ -103,7 +106,10 @@ def build(name: str, *, in_channels: int = 1, out_channels: int = 1, seed: int =
     try:
         inspect.signature(make).bind(name, in_channels=in_channels, out_channels=out_channels, **options)
     except TypeError as error:
-        raise ValueError(f"model {name!r}: {error}; options: {', '.join(_options(make)) or 'none'}") from error
+        known = _options(make)
+        wrong = next((option for option in options if option not in known), "")
+        told = f"{error};{_nearest(wrong, known)} options: {', '.join(known) or 'none'}"
+        raise ValueError(f"model {name!r}: {told}") from error
     for option, parameter in inspect.signature(make).parameters.items():
         if option in options:
             _check_option(name, option, options[option], kind=parameter.annotation)

@@ -16,7 +16,7 @@ _HANDLE: Final = 7  # of one name's line and its distance, in letters
 
 
 def learning_curves(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Figure":
-    """Draw the curves of one scope.
+    """Draw the curves of one scope; Dice from a tenth below the best of the lowest curve on, so that ends can be told.
 
     Args:
         table: rows of `learning_curves` with a Dice.
@@ -45,6 +45,8 @@ def learning_curves(table: "pd.DataFrame", *, looks: Mapping[str, Look]) -> "Fig
     few_ticks(ax.xaxis, first / margin, last * margin)
     ax.set_xlabel("update")
     ax.set_ylabel("Dice on val")
-    ax.set_ylim(max(0.0, float(table["val_dice"].min()) - 0.05), min(1.0, float(table["val_dice"].max()) + 0.05))
+    lowest_best = float(table.groupby(["model", "train_seed"])["val_dice"].max().min())
+    bottom = max(float(table["val_dice"].min()) - 0.05, lowest_best - 0.1, 0.0)
+    ax.set_ylim(bottom, min(1.0, float(table["val_dice"].max()) + 0.03))
     figure.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=columns, frameon=False)
     return figure

@@ -126,6 +126,9 @@ def test_the_official_recipes_by_the_facts():
     example, tutorial = recipe_for("official-example-c16", "med-nca-16"), recipe_for("official-tutorial", "med-nca")
     assert (example.options, example.size, example.batch) == ({"steps": 64}, (64, 64), 48)
     assert (tutorial.options, tutorial.size, tutorial.batch, tutorial.epochs) == ({"steps": 16}, (64, 64), 40, 1500)
+    assert example.intensity == tutorial.intensity == "official", (
+        "resized first, then scaled, as the authors' code does"
+    )
     with pytest.raises(UsageProblem, match="publishes no settings for model 'med-nca'"):
         recipe_for("official-example-c16", "med-nca")
 

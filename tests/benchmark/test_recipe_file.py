@@ -73,7 +73,7 @@ def test_the_length_that_a_file_gives_is_the_length(tmp_path, lines, limits):
     [
         ('steps = "16"', r"steps is '16'; it must be a whole number"),
         ("fire_rate = nan", r"fire_rate is nan; it must be a finite number"),
-        ("stepz = 3", r"'stepz'; options: channels, steps"),
+        ("stepz = 3", r"'stepz'; did you mean 'steps'\? options: channels, steps"),
         ("steps = 0", r"steps is 0 and scale is 4; both must be at least 1"),
     ],
 )

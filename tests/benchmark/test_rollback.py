@@ -293,6 +293,9 @@ def test_bookkeeping_by_hand():
     assert sheet["flops"] == 6 * 48 * cells * model.rule_shape.macs_per_cell
     assert sheet["minutes_to_soft_dice_0.85"] == 1.0
     assert late_gain(replace(position, log=log[:1])) is None
+    nothing = replace(position, log=tuple(line(update, 0.0) for update in (2, 8, 9, 10)))
+    idle = bookkeeping(nothing, recipe_for("quick", "med-nca-16"), model)
+    assert idle["late_gain"] == 0.0 and idle["plateau"] is False, "nothing learnt is no plateau"
     back = Rollback(update=7, loss=9.0, gradient_norm=1.0, reason="", back_to=5, rate_factor=0.5)
     told = course(replace(position, rollbacks=(back,), largest_state=7.0), sheet, val_cases=3)
     assert told["curve"] == [[2, 0.5, None], [8, 0.8, None], [9, 0.7, None], [10, 0.801, None]]

@@ -132,6 +132,20 @@ def test_marks_are_of_the_data_that_each_number_is_of(tmp_path: Path, fake: Modu
     assert ('<p class="mark" role="note"><strong>PHANTOM' in page) == phantom
 
 
+def test_the_axis_leaves_out_what_is_far_below_every_end() -> None:
+    def axis(**ends: float) -> tuple[float, float]:
+        rows = [
+            {"model": model, "train_seed": 0, "update": update, "val_dice": dice}
+            for model, end in ends.items()
+            for update, dice in ((10, 0.1), (100, end))
+        ]
+        bottom, top = learning_curves(pd.DataFrame(rows), looks=style.looks(ends)).axes[0].get_ylim()
+        return bottom, top
+
+    assert axis(a=0.9, b=0.8) == pytest.approx((0.7, 0.93))
+    assert axis(a=0.9, b=0.12) == pytest.approx((0.05, 0.93)), "one that hardly learns is seen too"
+
+
 def test_a_task_of_any_name_stays_in_the_folder(tmp_path: Path, fake: ModuleType) -> None:
     hostile = "/../../../../escaped/" + "x" * 300
     courses = {("a", 0): COURSE, ("b", 0): COURSE | {"task": hostile}, ("c", 0): COURSE | {"task": "\ud800"}}
