@@ -150,10 +150,12 @@ def recipes(as_json: bool) -> None:
     from dataclasses import asdict
 
     from .. import models as registry
-    from .recipe import RECIPES, publishes, recipe_for
+    from .recipe import RECIPES, SUMMARIES, publishes, recipe_for
 
     found = [recipe_for(name, model) for name in RECIPES for model in registry.names() if publishes(name, model)]
     _print([asdict(recipe) for recipe in found] if as_json else _brief(found), as_json=as_json)
+    if not as_json:
+        click.echo("\n".join(f"{name}: {SUMMARIES[name]}" for name in RECIPES))
 
 
 @listing.command()
@@ -175,7 +177,7 @@ def weights(as_json: bool) -> None:
 
 
 _COLUMNS = ("name", "model", "options", "size", "batch", "updates", "epochs", "learning_rate", "betas", "assumed")
-_UNSAID = ("decay", "version", "validations", "validation_cases")
+_UNSAID = ("version", "validations", "validation_cases")
 
 
 def _brief(found: list[Recipe]) -> Rows:
@@ -192,7 +194,10 @@ def _line(content: dict[str, Any], models: list[str]) -> dict[str, Any]:
     length = [f"{content[unit]:,} {unit}" for unit in ("epochs", "updates") if content[unit]]
     more = {name: value for name, value in content.items() if name not in (*_COLUMNS, *_UNSAID) and value is not None}
     more |= more.pop("augment", {})
-    said = [f"{name} {value}" for name, value in more.items()]
+    if content["decay"] == 1:
+        del more["decay"]
+    said = [f"version {content['version']}"] if "version" in content else []
+    said += [f"{name} {value}" for name, value in more.items()]
     if content["assumed"]:
         said.append(f"not published: {', '.join(content['assumed'])}")
     return {

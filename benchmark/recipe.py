@@ -147,7 +147,7 @@ SUMMARIES = {
     "stable-muon": "stable in half its length: Muon, bounded state, more samples around foreground, a coarse loss",
     "stable-64": "ours for 64 steps per level: Muon, bounded state, samples around foreground, a coarse loss",
     "stable-64-slow": "stable-64 with a third of its learning rate and half its length, for 64 x 64 slices of MRI",
-    "stable-aug": "stable with flips, scaling, shifts and gamma of the training slices",
+    "stable-aug": "stable-muon of NCAs and stable of the others with flips, scaling, shifts and gamma",
     "paper-hippocampus": "the paper's method on MSD Task04, 64 x 64, 64 steps per level, 1000 epochs",
     "paper-prostate": "the paper's method on MSD Task05, 256 x 256, 64 steps per level, 1000 epochs",
     "official-example-c16": "the official example script: 16 channels, 64 steps per level, 64 x 64, batch 48",

@@ -68,6 +68,15 @@ def test_recipes_with_everything_they_set(capsys):
     assert ("paper-prostate", "segresnet") not in found and ("quick", "segresnet") in found
 
 
+def test_recipes_say_their_version_their_decay_and_what_each_is_for(capsys):
+    text = printed(capsys, "recipes")
+    first = {line.split()[0]: line for line in text.splitlines() if "x" in line.split()}
+    assert "version 3" in first["stable-64"] and "version 2" in first["official-tutorial"]
+    assert "version" not in first["quick"]
+    assert "decay" in text and "decay 1" not in text
+    assert "quick: ours: minutes on a laptop" in text
+
+
 @pytest.mark.parametrize("what", WHAT)
 def test_tables_hold_every_name_unclipped(capsys, what):
     names = [row["name"] for row in rows(capsys, what)]
