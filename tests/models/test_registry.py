@@ -38,7 +38,8 @@ def test_unknown_names_offer_the_nearest() -> None:
 
 
 def test_unknown_options_name_the_allowed() -> None:
-    with pytest.raises(ValueError, match=r"^model 'med-nca': .*'stepz'; did you mean 'steps'\? options: channels, steps, "):
+    told = r"^model 'med-nca': .*'stepz'; did you mean 'steps'\? options: channels, steps, "
+    with pytest.raises(ValueError, match=told):
         build("med-nca", stepz=3)
     with pytest.raises(ValueError, match=r"^model 'unet': .*; options: none$"):
         build("unet", depth=3)
