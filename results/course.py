@@ -30,7 +30,7 @@ class Course:
         curve: on val, on the model's grid, by update.
         val_cases: that a point is the mean of.
         late_gain: best Dice in the last fifth of the updates minus the best before.
-        plateau: whether that is below the stated gain; None without scores in both.
+        plateau: whether that is below the stated gain, and anything was learnt; None without scores in both.
         largest_state: of a recurrent model, in absolute value; infinite if it was not finite once.
         rollbacks: how often it went back to an earlier state.
     """
