@@ -32,6 +32,7 @@ class Reference:
         recipe: how they were trained.
         task: on whose train part.
         seed: of the training.
+        threads: of the training; other numbers, other weights.
         bytes: size of the file.
         sha256: of the file.
         weights: SHA-256 of the tensors, as records name them.
@@ -43,6 +44,7 @@ class Reference:
     recipe: str
     task: str
     seed: int
+    threads: int
     bytes: int
     sha256: str
     weights: str
@@ -50,9 +52,10 @@ class Reference:
 
     @property
     def command(self) -> str:
-        """What trains such weights; the same tensors on the same data, machine, version and thread count."""
+        """What trains such weights; the same tensors on the same data, machine and version."""
         alias = self.task.partition("_")[2].lower()
-        return f"mednca-bench train --model {self.model} --recipe {self.recipe} --task {alias} --seed {self.seed}"
+        what = f"--model {self.model} --recipe {self.recipe} --task {alias} --seed {self.seed}"
+        return f"mednca-bench train {what}{'' if self.threads == 1 else f' --threads {self.threads}'}"
 
 
 def references(root: Path = PACKAGE) -> dict[str, Reference]:
@@ -111,7 +114,7 @@ def weights_file(word: str, *, root: Path = PACKAGE) -> Path:
     if not entry.shipped:
         raise UsageProblem(
             f"--weights {word}: {entry.bytes / 1e6:.0f} MB, not shipped; `{entry.command}` trains them (on the same "
-            f"machine and thread count the same tensors, SHA-256 {entry.weights[:12]}…), then name the file"
+            f"machine the same tensors, SHA-256 {entry.weights[:12]}…), then name the file"
         )
     return _checked(entry, root / WEIGHTS / f"{word}.safetensors")
 

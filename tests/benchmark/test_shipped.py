@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -245,9 +246,11 @@ def test_the_card_names_the_data_of_msd_tasks_only():
 
 def test_names_are_answered_with_the_nearest(tmp_path):
     entry = shipped_module.Reference(
-        name="med-nca-x", model="med-nca", recipe="x", task="Task04_Hippocampus", seed=0, bytes=1, sha256="0" * 64,
-        weights="0" * 64, shipped=True,
+        name="med-nca-x", model="med-nca", recipe="x", task="Task04_Hippocampus", seed=0, threads=1, bytes=1,
+        sha256="0" * 64, weights="0" * 64, shipped=True,
     )  # fmt: skip
+    assert entry.command == "mednca-bench train --model med-nca --recipe x --task hippocampus --seed 0"
+    assert replace(entry, threads=2).command == f"{entry.command} --threads 2"
     write_references({"med-nca-x": entry}, tmp_path)
     with pytest.raises(UsageProblem, match="unknown weights 'med-nca-y'; did you mean 'med-nca-x'"):
         weights_file("med-nca-y", root=tmp_path)
