@@ -24,6 +24,7 @@ from .record import LIST_COLUMNS, SCHEMA
 if TYPE_CHECKING:
     import pandas as pd
 
+PREFERRED: Final = "med-nca-stable-hippocampus"  # the baseline of corruption errors unless another is asked for
 COLUMNS: Final = (
     "suite",
     "task",
@@ -73,7 +74,9 @@ def records(family: str = "") -> tuple[ReferenceRecords, ...]:
 
 
 def shipped(only: str | None = None) -> dict[str, "pd.DataFrame"]:
-    """Every baseline for corruption errors that comes with the package, by name; Dice is the mean over passes.
+    """Every baseline for corruption errors that comes with the package; Dice is the mean over passes.
+
+    `PREFERRED` is the first, so that weights that come later do not change what an mCE is relative to; then by name.
 
     Args:
         only: the name of one that is wanted.
@@ -99,7 +102,7 @@ def shipped(only: str | None = None) -> dict[str, "pd.DataFrame"]:
                 raise ValueError(f"{entry}: columns missing: {', '.join(sorted(missing))}")
             found[entry.name.removeprefix("corruption-").removesuffix(".csv")] = frame
     if only is None:
-        return found
+        return {name: found[name] for name in sorted(found, key=lambda name: (name != PREFERRED, name))}
     if only not in found:
         raise ValueError(f"no baseline '{only}' for corruption errors is shipped; known: {', '.join(sorted(found))}")
     return {only: found[only]}

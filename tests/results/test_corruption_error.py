@@ -72,6 +72,8 @@ def test_labels_are_averaged_before_the_ratio(fake: ModuleType) -> None:
 def test_the_baseline_that_is_asked_for_is_taken_or_the_known_ones_are_named() -> None:
     every = reference_records.shipped()
     assert len(every) > 1
+    # Weights that come later, of whatever name, do not change what an mCE is relative to.
+    assert next(iter(every)) == "med-nca-stable-hippocampus" != min(every)
     for name in every:
         assert list(reference_records.shipped(name)) == [name]
     with pytest.raises(ValueError, match=f"no baseline 'x' for corruption errors is shipped; known: {min(every)}, "):
