@@ -50,20 +50,21 @@ def _quick(model: str) -> Recipe:
         batch=16,
         updates=2000,
         epochs=10,
-        learning_rate=1e-4 if model == "unet" else 5e-3,
+        learning_rate=1e-3 if model == "unet" else 5e-3,
         betas=(0.9, 0.99),
         schedule="cosine",
         clip_norm=1.0,
+        version=2 if model == "unet" else 1,
     )
 
 
 def _stable(model: str) -> Recipe:
     """Quick's settings, longer, with what keeps a long run from being lost."""
-    nca = model in _NCAS
+    updates = {"unet": 1500} | dict.fromkeys(_NCAS, 10000)
     return replace(
         _quick(model),
         name="stable",
-        updates=10000 if nca else 3000,
+        updates=updates.get(model, 3000),
         epochs=None,
         warm_up=100,
         average=0.995,
@@ -97,7 +98,7 @@ def _stable_aug(model: str) -> Recipe:
 
 def _paper(name: str, model: str, *, size: tuple[int, int], batch: int, **changes: Any) -> Recipe:
     nca = model in _NCAS
-    settings: dict[str, Any] = {"options": {"steps": 64} if nca else {}, "epochs": 1000, "intensity": "slice"} | changes
+    settings: dict[str, Any] = {"options": {"steps": 64} if nca else {}, "epochs": 1000} | changes
     return Recipe(
         name=name,
         model=model,
@@ -107,6 +108,8 @@ def _paper(name: str, model: str, *, size: tuple[int, int], batch: int, **change
         betas=(0.5, 0.5) if nca else (0.9, 0.99),
         schedule="exponential",
         decay=0.9999,
+        intensity="official",
+        version=2,
         **settings,
     )
 
@@ -121,12 +124,11 @@ def _paper_hippocampus(model: str) -> Recipe:
 
 
 def _official_example(model: str) -> Recipe:
-    return _paper("official-example-c16", model, size=(64, 64), batch=48, intensity="official", version=2)
+    return _paper("official-example-c16", model, size=(64, 64), batch=48)
 
 
 def _official_tutorial(model: str) -> Recipe:
-    settings: dict[str, Any] = {"options": {"steps": 16}, "epochs": 1500, "intensity": "official", "version": 2}
-    return _paper("official-tutorial", model, size=(64, 64), batch=40, **settings)
+    return _paper("official-tutorial", model, size=(64, 64), batch=40, options={"steps": 16}, epochs=1500)
 
 
 RECIPES: dict[str, Callable[[str], Recipe]] = {

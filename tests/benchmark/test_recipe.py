@@ -24,7 +24,7 @@ def test_the_papers_nca_recipe_for_prostate(model):
     found = recipe_for("paper-prostate", model)
     assert (found.size, found.batch, found.epochs, found.updates) == ((256, 256), 20, 1000, None)
     assert (found.learning_rate, found.betas, found.decay) == (1.6e-3, (0.5, 0.5), 0.9999)
-    assert found.options == {"steps": 64} and found.intensity == "slice" and found.clip_norm is None
+    assert found.options == {"steps": 64} and found.intensity == "official" and found.clip_norm is None
     assert found.assumed == ()
 
 
