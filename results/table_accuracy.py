@@ -140,7 +140,7 @@ def _legend(tasks: Iterable[str], *, bold: bool) -> tuple[str, ...]:
         "Soft Dice (paper): not thresholded, on the resampled grid, as the Med-NCA paper reports it; comparable with "
         "the paper's numbers only.",
         f"NSD: share of both surfaces within a tolerance of the other: {tolerances}; a missed or invented structure 0.",
-        "HD95, ASSD: mm, of PNG slices, which have no size, pixels; a missed or invented structure counts as the "
+        "HD95, ASSD: mm (pixels of PNG slices, which have no size); a missed or invented structure counts as the "
         "image's diagonal. Both masks empty: left out.",
         "n: passes scored of passes intended.",
         *([best] if bold else []),
